@@ -1,0 +1,40 @@
+/** The two errors of the project: FsError inside a mount (an errno for the caller), PlyfsError outside it (a sentence for people). */
+
+import { errnoName } from './errno.js';
+
+/** A refusal that the caller of a file operation sees as `errno`. `detail` is for the log, never for the caller. */
+export class FsError extends Error {
+  constructor(
+    readonly errno: number,
+    readonly detail = '',
+  ) {
+    super(detail === '' ? errnoName(errno) : `${errnoName(errno)}: ${detail}`);
+  }
+
+  override get name(): string {
+    return 'FsError';
+  }
+}
+
+/** What a command could not do. `message` is one sentence that names the thing and says what to do; `exitStatus` 2 is wrong usage. */
+export class PlyfsError extends Error {
+  readonly exitStatus: number;
+
+  constructor(
+    readonly code: string,
+    message: string,
+    options: { cause?: unknown; exitStatus?: number } = {},
+  ) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.exitStatus = options.exitStatus ?? 1;
+  }
+
+  override get name(): string {
+    return 'PlyfsError';
+  }
+}
+
+/** The errno of an FsError, undefined for anything else. */
+export function errnoOf(error: unknown): number | undefined {
+  return error instanceof FsError ? error.errno : undefined;
+}

@@ -1,0 +1,87 @@
+/** A layer: a read-only tree that the union stacks. Implementers: directory-layer.ts, tar-layer.ts. Caller: union.ts.
+ *
+ *  A directory of a layer has a number (LayerDir), valid as long as the layer is open. Any object is addressed by the directory it
+ *  lies in, its name, and `ref`, the layer's own number for it as `list` told it (a tar layer's entry number; 0 in a directory layer,
+ *  which finds things by name). Nothing here follows a symlink, and nothing leaves the layer. */
+
+import type { Attributes } from '../base/attributes.js';
+import type { Name } from '../base/name.js';
+
+declare const layerDirBrand: unique symbol;
+export type LayerDir = number & { readonly [layerDirBrand]: true };
+
+export interface Layer {
+  /** What people know it by: the directory's path as given, or the layer's digest. */
+  readonly label: string;
+  /** Inode space: two layers with the same text never use one inode number for two objects (for directories: the device). */
+  readonly inodeSpace: string;
+  readonly root: LayerDir;
+
+  /** Fills `into` with what the directory holds and says. EIO, EACCES from the disk; EBADMSG for a malformed marker. */
+  list(dir: LayerDir, into: Listing): void;
+  /** The number of the child directory `name`. PRE: `list` told it as a directory. Memory only. */
+  directory(dir: LayerDir, name: Name, ref: number): LayerDir;
+
+  /** ENOENT where the object vanished behind our back. `out.dev` is not meaningful. */
+  stat(dir: LayerDir, name: Name, ref: number, out: Attributes): void;
+  /** The attributes of a directory itself (the root has no name). */
+  statDirectory(dir: LayerDir, out: Attributes): void;
+  readlink(dir: LayerDir, name: Name, ref: number): Name;
+  /** xattrs as stored, overlay's own ones included: overlay/xattrs.ts and markers.ts know which to hide. */
+  getxattr(dir: LayerDir, name: Name, ref: number, key: Name): Buffer | undefined;
+  listxattr(dir: LayerDir, name: Name, ref: number): Name[];
+  getxattrDirectory(dir: LayerDir, key: Name): Buffer | undefined;
+  listxattrDirectory(dir: LayerDir): Name[];
+  /** The bytes of a regular file. The caller closes it. */
+  open(dir: LayerDir, name: Name, ref: number): Content;
+
+  /** Every name of the multi-linked file `ino` in this layer, as paths from its root (names joined by '/'); may walk the layer once. */
+  namesOf(ino: number): Name[];
+  /** Gives back descriptors. */
+  close(): void;
+}
+
+/** Bytes of a regular file: `size` bytes from `start` of descriptor `fd`, or, with `extents`, the data parts of a sparse one. */
+export interface Content {
+  readonly fd: number;
+  readonly start: number;
+  readonly size: number;
+  /** Sparse files of tars: ascending data ranges; `at` is the position in `fd`. What lies between them reads as zeros. */
+  readonly extents?: readonly { offset: number; length: number; at: number }[];
+  close(): void;
+}
+
+/** What one directory of one layer says. A record that callers reuse: `clear` before each `list`. */
+export class Listing {
+  /** Nothing of lower layers shows in this directory. */
+  isOpaque = false;
+  /** The lower layers' part of this directory is elsewhere: an absolute path from the overlay root, or one name in the lower parent. */
+  redirect: Name | undefined = undefined;
+  /** This directory may hold objects whose inode number is their origin's (overlay.impure): d_ino must be looked at one by one. */
+  isImpure = false;
+  /** Entries other than markers, each name once. `types` are d_types, never unknown. */
+  names: Name[] = [];
+  types: number[] = [];
+  inos: number[] = [];
+  refs: number[] = [];
+  /** Names of lower layers that this directory hides. A name may be here and in `names`: then the entry stays. */
+  whiteouts: Name[] = [];
+
+  clear(): void {
+    this.isOpaque = false;
+    this.redirect = undefined;
+    this.isImpure = false;
+    this.names.length = 0;
+    this.types.length = 0;
+    this.inos.length = 0;
+    this.refs.length = 0;
+    this.whiteouts.length = 0;
+  }
+
+  add(name: Name, type: number, ino: number, ref: number): void {
+    this.names.push(name);
+    this.types.push(type);
+    this.inos.push(ino);
+    this.refs.push(ref);
+  }
+}

@@ -1,0 +1,18 @@
+/** Trace topics: PLYFS_TRACE=fuse,copyup prints lines about a topic on stderr (which is the log file of a background mount). */
+
+const active = new Set<string>();
+
+export function enableTrace(topics: readonly string[]): void {
+  for (const topic of topics) if (topic !== '') active.add(topic);
+}
+
+enableTrace((process.env.PLYFS_TRACE ?? '').split(','));
+
+export function isTraced(topic: string): boolean {
+  return active.has(topic);
+}
+
+/** One line; `text` is called only when somebody listens. */
+export function trace(topic: string, text: () => string): void {
+  if (active.has(topic)) process.stderr.write(`${text()}\n`);
+}
