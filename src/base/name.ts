@@ -8,7 +8,7 @@ export const nameMax = 255;
 
 /** The Name that spells `text` in UTF-8: for names that come from people, options and JSON. */
 export function nameFromText(text: string): Name {
-  return Buffer.from(text, 'utf8').latin1Slice() as Name;
+  return Buffer.from(text, 'utf8').toString('latin1') as Name;
 }
 
 /** `name` for people and logs: its bytes read as UTF-8 (bytes that are not UTF-8 become U+FFFD). */
@@ -18,7 +18,7 @@ export function textFromName(name: Name): string {
 
 /** The bytes [start, end) of `buffer` as a Name. */
 export function nameFromBytes(buffer: Buffer, start = 0, end = buffer.length): Name {
-  return buffer.latin1Slice(start, end) as Name;
+  return buffer.toString('latin1', start, end) as Name;
 }
 
 export function bytesFromName(name: Name): Buffer {

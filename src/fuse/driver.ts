@@ -44,13 +44,7 @@ export interface Driver {
   /** Makes the mount exist. PlyfsError with a sentence: busy target, no /dev/fuse, no rights, no fusermount3. Nothing stays behind. */
   attach(options: DriverOptions): Attachment;
   /** Serves until the file system is unmounted. `ready` is called once when requests are answered. */
-  serve(
-    fs: FileSystem,
-    attachment: Attachment,
-    options: DriverOptions,
-    counters: Counters,
-    ready: () => void,
-  ): Promise<void>;
+  serve(fs: FileSystem, attachment: Attachment, options: DriverOptions, counters: Counters, ready: () => void): Promise<void>;
   /** Unmounts from the main thread: `isLazy` detaches a busy mount. EBUSY as PlyfsError. */
   detach(options: DriverOptions, isLazy: boolean): void;
 }

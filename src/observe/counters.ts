@@ -68,6 +68,7 @@ export class Counters {
   }
 }
 
-const counterSlot = Object.fromEntries(
-  counterNames.map((name, index) => [name, opcodeSlots + latencySlots + index]),
-) as Record<CounterName, number>;
+const counterSlot = Object.fromEntries(counterNames.map((name, index) => [name, opcodeSlots + latencySlots + index])) as Record<
+  CounterName,
+  number
+>;
