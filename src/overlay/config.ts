@@ -1,0 +1,39 @@
+/** What an OverlayFs is made from: plain data, because the command line's side of a mount and its serving thread exchange it. */
+
+/** One range of ids as a user namespace writes it (user_namespaces(7)): `count` ids from `inside` (seen in the view) are those from
+ *  `outside` on disk. */
+export interface IdRange {
+  inside: number;
+  outside: number;
+  count: number;
+}
+
+/** Ranges that do not overlap; an id in none of them shows as the overflow id 65534. */
+export type IdMap = readonly IdRange[];
+
+export interface OverlayConfig {
+  /** Directories, top first, absolute, at least one. */
+  layers: readonly string[];
+  /** Both or neither; absolute, on one file system. Neither: the view is read-only. */
+  upper?: string;
+  work?: string;
+  /** Nothing is synced, and the work directory keeps `incompat/volatile` from the first change on, as the kernel's overlayfs does. */
+  isVolatile: boolean;
+  /** st_nlink is 1 for every object that is no directory. */
+  staticNlink: boolean;
+  /** Whether inode numbers carry the number of their layer's file system in their high bits. */
+  xino: 'auto' | 'on' | 'off';
+  /** Ids on disk against ids in the view; undefined: the same. */
+  uidMapping?: IdMap;
+  gidMapping?: IdMap;
+  /** Every object shows this owner, whoever owns it on disk. */
+  squashToUid?: number;
+  squashToGid?: number;
+  /** Whether callers may create names that are OCI whiteouts (`.wh.*`). */
+  whNames: 'refuse' | 'allow';
+  /** Markers are written as `user.overlay.*`; undefined: chosen by what the upper's file system and our rights allow. */
+  userXattr?: boolean;
+  /** Renaming a lower or merged directory leaves a redirect mark; false: EXDEV, as overlayfs with redirect_dir=off. */
+  redirectDir: boolean;
+  posixAcl: boolean;
+}
