@@ -22,5 +22,7 @@ if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(' ')}: run npm run build first, or choose another word`);
   process.exit(1);
 }
-const run = spawnSync(process.execPath, ['--enable-source-maps', '--test', '--test-concurrency=2', ...files], { stdio: 'inherit' });
+const run = spawnSync(process.execPath, ['--enable-source-maps', '--test', '--test-concurrency=2', ...files], {
+  stdio: 'inherit',
+});
 process.exit(run.status ?? 1);
