@@ -19,6 +19,8 @@ export interface Layer {
 
   /** Fills `into` with what the directory holds and says. EIO, EACCES from the disk; EBADMSG for a malformed marker. */
   list(dir: LayerDir, into: Listing): void;
+  /** One entry of a directory, without listing it: its type, or 'whiteout'; undefined where there is none. May touch the disk. */
+  find(dir: LayerDir, name: Name): Found | undefined;
   /** The number of the child directory `name`. PRE: `list` told it as a directory. Memory only. */
   directory(dir: LayerDir, name: Name, ref: number): LayerDir;
 
@@ -40,6 +42,14 @@ export interface Layer {
   /** Gives back descriptors. */
   close(): void;
 }
+
+/** What `find` tells: `type` is a d_type, or -1 for a whiteout. */
+export interface Found {
+  type: number;
+  ino: number;
+  ref: number;
+}
+export const foundWhiteout = -1;
 
 /** Bytes of a regular file: `size` bytes from `start` of descriptor `fd`, or, with `extents`, the data parts of a sparse one. */
 export interface Content {

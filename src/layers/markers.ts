@@ -1,0 +1,81 @@
+/** Whiteouts and opaque marks: the one place that knows how a layer spells "nothing below here", and overlay's other private xattrs.
+ *  Readers: directory-layer, tar-index, upper. Writer: upper. Source: OCI image-spec layer.md; Linux fs/overlayfs/{overlayfs.h,util.c}. */
+
+import { errno } from '../base/errno.js';
+import { FsError } from '../base/errors.js';
+import type { Name } from '../base/name.js';
+
+/** What a base name says in the `.wh.` spelling; `ignored` are leftovers of AUFS. */
+export type Marker = { kind: 'whiteout'; name: Name } | { kind: 'opaque' } | { kind: 'ignored' };
+
+export const whiteoutPrefix = '.wh.';
+export const opaqueName = '.wh..wh..opq' as Name;
+const aufsNames: readonly string[] = ['.wh..wh.plnk', '.wh..wh.aufs', '.wh..wh.orph'];
+
+/** The marker that the base name stands for, or undefined for an ordinary name. Decides by the name only (W-1).
+ *  FsError EBADMSG: `.wh.`, `.wh..` and `.wh...`, which name nothing (W-5). */
+export function markerOfName(name: Name): Marker | undefined {
+  if (!name.startsWith(whiteoutPrefix)) return undefined;
+  if (name === opaqueName) return { kind: 'opaque' };
+  if (aufsNames.includes(name)) return { kind: 'ignored' };
+  const hidden = name.slice(whiteoutPrefix.length);
+  if (hidden === '' || hidden === '.' || hidden === '..') throw new FsError(errno.EBADMSG, `marker ${name} names nothing`);
+  return { kind: 'whiteout', name: hidden as Name };
+}
+
+/** The `.wh.` name that hides `name`. */
+export function whiteoutName(name: Name): Name {
+  return (whiteoutPrefix + name) as Name;
+}
+
+/** One way to write markers on a disk. The rows are in the order in which an upper tries them (D-2). */
+export interface MarkerFormat {
+  readonly name: 'overlay' | 'overlay-user' | 'oci';
+  /** Prefix of the private xattrs; '' where there are none. */
+  readonly prefix: string;
+  /** How a whiteout is made: a character device 0:0, an empty file with the `whiteout` xattr, or a `.wh.` file. */
+  readonly whiteout: 'device' | 'xattr' | 'file';
+}
+
+export const markerFormats = {
+  overlay: { name: 'overlay', prefix: 'trusted.overlay.', whiteout: 'device' },
+  overlayUser: { name: 'overlay-user', prefix: 'user.overlay.', whiteout: 'device' },
+  oci: { name: 'oci', prefix: '', whiteout: 'file' },
+} as const satisfies Record<string, MarkerFormat>;
+
+/** Prefixes under which private xattrs are read, whatever the upper writes. */
+export const privatePrefixes = ['trusted.overlay.', 'user.overlay.', 'user.fuseoverlayfs.'] as const;
+const overrideStat = 'user.containers.override_stat';
+
+/** The private part of an xattr name (`opaque` of `trusted.overlay.opaque`), undefined for any other xattr (D-3). */
+export function privateKey(xattr: Name): string | undefined {
+  for (const prefix of privatePrefixes) if (xattr.startsWith(prefix)) return xattr.slice(prefix.length);
+  return undefined;
+}
+
+/** Whether an xattr of a layer must not show in the view. */
+export function isHiddenXattr(xattr: Name): boolean {
+  return xattr === overrideStat || privatePrefixes.some((prefix) => xattr.startsWith(prefix) && !isEscaped(xattr, prefix));
+}
+
+/** The name in the view of a stored xattr: `trusted.overlay.overlay.x` shows as `trusted.overlay.x` (OV-33). */
+export function viewXattr(stored: Name): Name {
+  for (const prefix of privatePrefixes) {
+    if (isEscaped(stored, prefix)) return (prefix + stored.slice(prefix.length + escapeMark.length)) as Name;
+  }
+  return stored;
+}
+
+/** The stored name of an xattr of the view: the reverse of viewXattr. */
+export function storedXattr(view: Name): Name {
+  for (const prefix of privatePrefixes) {
+    if (view.startsWith(prefix)) return (prefix + escapeMark + view.slice(prefix.length)) as Name;
+  }
+  return view;
+}
+
+const escapeMark = 'overlay.';
+
+function isEscaped(xattr: string, prefix: string): boolean {
+  return xattr.startsWith(escapeMark, prefix.length);
+}
