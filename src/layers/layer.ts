@@ -19,13 +19,16 @@ export interface Layer {
 
   /** Fills `into` with what the directory holds and says. EIO, EACCES from the disk; EBADMSG for a malformed marker. */
   list(dir: LayerDir, into: Listing): void;
-  /** One entry of a directory, without listing it: its type, or 'whiteout'; undefined where there is none. May touch the disk. */
+  /** One entry of a directory, without listing it: its type, a whiteout or a lower link; undefined where there is none. May touch the disk. */
   find(dir: LayerDir, name: Name): Found | undefined;
   /** The number of the child directory `name`. PRE: `list` told it as a directory. Memory only. */
   directory(dir: LayerDir, name: Name, ref: number): LayerDir;
 
   /** ENOENT where the object vanished behind our back. `out.dev` is not meaningful. */
   stat(dir: LayerDir, name: Name, ref: number, out: Attributes): void;
+  /** Whether the layer never spells this directory out, only things in it (L-5): its attributes are then those of the next lower layer
+   *  that has a directory there, and what statDirectory tells (0755, 0:0) only where none has. Memory only. */
+  isImplied(dir: LayerDir): boolean;
   /** The attributes of a directory itself (the root has no name). */
   statDirectory(dir: LayerDir, out: Attributes): void;
   readlink(dir: LayerDir, name: Name, ref: number): Name;
@@ -43,13 +46,14 @@ export interface Layer {
   close(): void;
 }
 
-/** What `find` tells: `type` is a d_type, or -1 for a whiteout. */
+/** What `find` tells: `type` is a d_type, or -1 for a whiteout, or -2 for a hard link to an object of the lower layers' view. */
 export interface Found {
   type: number;
   ino: number;
   ref: number;
 }
 export const foundWhiteout = -1;
+export const foundLink = -2;
 
 /** Bytes of a regular file: `size` bytes from `start` of descriptor `fd`, or, with `extents`, the data parts of a sparse one. */
 export interface Content {
@@ -76,6 +80,10 @@ export class Listing {
   refs: number[] = [];
   /** Names of lower layers that this directory hides. A name may be here and in `names`: then the entry stays. */
   whiteouts: Name[] = [];
+  /** Hard links to what this layer does not hold (L-8): names, not in `names`, and the path of each one's target from the image root
+   *  (names joined by '/'), to be looked up in the view of the layers below this one. */
+  links: Name[] = [];
+  linkTargets: Name[] = [];
 
   clear(): void {
     this.isOpaque = false;
@@ -86,6 +94,13 @@ export class Listing {
     this.inos.length = 0;
     this.refs.length = 0;
     this.whiteouts.length = 0;
+    this.links.length = 0;
+    this.linkTargets.length = 0;
+  }
+
+  addLink(name: Name, target: Name): void {
+    this.links.push(name);
+    this.linkTargets.push(target);
   }
 
   add(name: Name, type: number, ino: number, ref: number): void {
