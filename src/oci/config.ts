@@ -1,0 +1,79 @@
+/** The image config: what an image runs and which layers it is made of (OCI config.md; docker's image spec v1.2). */
+
+import { type Digest, sha256Of } from '../base/digest.js';
+import { digestFrom, JsonObject, parseJson, wrongShape } from './json.js';
+import { type Platform, platformFrom } from './platform.js';
+
+/** The most a config may weigh (R-8). */
+export const configLimitBytes = 8 * 1024 * 1024;
+
+export interface HistoryEntry {
+  readonly created: string | undefined;
+  readonly createdBy: string;
+  readonly author: string;
+  readonly comment: string;
+  /** The step changed no file: no layer belongs to it. */
+  readonly isEmptyLayer: boolean;
+}
+
+export interface ImageConfig {
+  readonly platform: Platform;
+  /** RFC 3339 text as written, or undefined. */
+  readonly created: string | undefined;
+  readonly author: string;
+  /** Digests of the uncompressed layer tars, bottom first (I-5). */
+  readonly diffIds: readonly Digest[];
+  /** Oldest first; may be empty although there are layers. */
+  readonly history: readonly HistoryEntry[];
+  /** The document as parsed: unknown fields and key order included. Never re-serialised for a loaded image (I-4). */
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+/** `what` names the config in refusals. PlyfsError `document`. */
+export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
+  const object = new JsonObject(parseJson(bytes, what, configLimitBytes), what);
+  const rootfs = object.object('rootfs');
+  if (rootfs.text('type') !== 'layers') throw wrongShape(rootfs.at('type'), `is not "layers"`);
+  const diffIds = rootfs.optionalList('diff_ids', digestFrom) ?? [];
+  const history = object.optionalList('history', historyFrom) ?? [];
+  const withLayer = history.filter((entry) => !entry.isEmptyLayer).length;
+  if (history.length > 0 && withLayer !== diffIds.length) {
+    throw wrongShape(object.at('history'), `tells of ${withLayer} layers, but rootfs.diff_ids lists ${diffIds.length}`);
+  }
+  object.optionalObject('config');
+  return {
+    platform: platformFrom(object),
+    created: object.optionalText('created'),
+    author: object.optionalText('author') ?? '',
+    diffIds,
+    history,
+    document: object.raw(),
+  };
+}
+
+function historyFrom(value: unknown, path: string): HistoryEntry {
+  const object = new JsonObject(value, path);
+  return {
+    created: object.optionalText('created'),
+    createdBy: object.optionalText('created_by') ?? '',
+    author: object.optionalText('author') ?? '',
+    comment: object.optionalText('comment') ?? '',
+    isEmptyLayer: object.optionalBoolean('empty_layer') ?? false,
+  };
+}
+
+/** The history entry of each layer, bottom first; undefined where the config has no history. */
+export function historyOfLayers(config: ImageConfig): (HistoryEntry | undefined)[] {
+  const entries = config.history.filter((entry) => !entry.isEmptyLayer);
+  return config.diffIds.map((_, index) => entries[index]);
+}
+
+/** ChainIDs, bottom first: what the stack up to each layer is called (I-3). */
+export function chainIds(diffIds: readonly Digest[]): Digest[] {
+  const chain: Digest[] = [];
+  for (const diffId of diffIds) {
+    const below = chain.at(-1);
+    chain.push(below === undefined ? diffId : sha256Of(`${below} ${diffId}`));
+  }
+  return chain;
+}
