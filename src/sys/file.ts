@@ -1,0 +1,165 @@
+/** Bytes of open files. Positions are given, never kept in the descriptor. */
+
+import { Attributes } from '../base/attributes.js';
+import { errno } from '../base/errno.js';
+import { FsError } from '../base/errors.js';
+import type { Name } from '../base/name.js';
+import { SEEK_DATA, SEEK_HOLE } from './constants.js';
+import * as libc from './libc.js';
+import { statAt } from './stat.js';
+
+/** Bytes read into `buffer` at `at`; fewer than `length` at the end of the file (or on a signal after some bytes). */
+export function pread(fd: number, buffer: Buffer, at: number, length: number, offset: number): number {
+  const into = window(buffer, at, length);
+  for (;;) {
+    const count = libc.pread(fd, into, length, offset);
+    if (count >= 0) return count;
+    if (!libc.isInterrupted()) libc.fail('pread');
+  }
+}
+
+/** Writes all of `length` and returns it. After an FsError (ENOSPC, EDQUOT, EFBIG, EIO) a first part may have been written. */
+export function pwrite(fd: number, buffer: Buffer, at: number, length: number, offset: number): number {
+  for (let done = 0; done < length; ) {
+    const count = libc.pwrite(fd, window(buffer, at + done, length - done), length - done, offset + done);
+    if (count > 0) done += count;
+    else if (count === 0) throw new FsError(errno.EIO, 'pwrite wrote nothing');
+    else if (!libc.isInterrupted()) libc.fail('pwrite');
+  }
+  return length;
+}
+
+/** The part of `buffer` from `at`, checked to hold `length` bytes: libc would read or write past the end. */
+function window(buffer: Buffer, at: number, length: number): Buffer {
+  if (at < 0 || length < 0 || at + length > buffer.length) throw new Error(`${length} bytes at ${at} of ${buffer.length}`);
+  return at === 0 ? buffer : buffer.subarray(at);
+}
+
+export function ftruncate(fd: number, size: number): void {
+  while (libc.ftruncate(fd, size) < 0) if (!libc.isInterrupted()) libc.fail('ftruncate');
+}
+
+/** `mode`: FALLOC_FL_*; EOPNOTSUPP where the file system lacks it. */
+export function fallocate(fd: number, mode: number, offset: number, length: number): void {
+  while (libc.fallocate(fd, mode, offset, length) < 0) if (!libc.isInterrupted()) libc.fail('fallocate');
+}
+
+/** The resulting position. SEEK_DATA and SEEK_HOLE: ENXIO past the end of the file (SEEK_DATA: also past the last data). */
+export function lseek(fd: number, offset: number, whence: number): number {
+  const position = libc.lseek(fd, offset, whence);
+  return position < 0 ? libc.fail('lseek') : position;
+}
+
+export function fsync(fd: number): void {
+  while (libc.fsync(fd) < 0) if (!libc.isInterrupted()) libc.fail('fsync');
+}
+
+export function fdatasync(fd: number): void {
+  while (libc.fdatasync(fd) < 0) if (!libc.isInterrupted()) libc.fail('fdatasync');
+}
+
+/** All of the file system that `fd` (not an O_PATH descriptor) lies on. */
+export function syncfs(fd: number): void {
+  while (libc.syncfs(fd) < 0) if (!libc.isInterrupted()) libc.fail('syncfs');
+}
+
+const FICLONE = 0x40049409;
+const noClone: readonly number[] = [errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY];
+
+/** Makes `targetFd` share all blocks of `sourceFd` (a reflink); false where the file systems cannot. */
+export function clone(sourceFd: number, targetFd: number): boolean {
+  if (libc.ioctlNumber(targetFd, FICLONE, sourceFd) === 0) return true;
+  const number = libc.errno();
+  if (noClone.includes(number)) return false;
+  throw new FsError(number, 'ioctl FICLONE');
+}
+
+/** loff_t of the source, loff_t of the target. */
+const inOffset = Buffer.alloc(8);
+const outOffset = Buffer.alloc(8);
+
+/** Bytes copied inside the kernel: may be fewer than `length`, 0 at the end of the source. */
+export function copyFileRange(inFd: number, inAt: number, outFd: number, outAt: number, length: number): number {
+  const count = copyRangeRaw(inFd, inAt, outFd, outAt, length);
+  return count < 0 ? libc.fail('copy_file_range') : count;
+}
+
+function copyRangeRaw(inFd: number, inAt: number, outFd: number, outAt: number, length: number): number {
+  for (;;) {
+    putOffset(inOffset, inAt);
+    putOffset(outOffset, outAt);
+    const count = libc.copyFileRange(inFd, inOffset, outFd, outOffset, length, 0);
+    if (count >= 0 || !libc.isInterrupted()) return count;
+  }
+}
+
+function putOffset(bytes: Buffer, offset: number): void {
+  bytes.writeUInt32LE(offset % 0x100000000, 0);
+  bytes.writeUInt32LE(Math.floor(offset / 0x100000000), 4);
+}
+
+const source = new Attributes();
+
+/** Copies the `length` bytes from `inStart` of `inFd` to the start of `outFd`, which is empty, and returns how many there were: fewer
+ *  where the source ends early. If `inStart` is 0 the source's holes stay holes, the one at its end included. */
+export function copyData(inFd: number, inStart: number, outFd: number, length: number): number {
+  if (inStart !== 0) return copyRange(inFd, inStart, outFd, 0, length);
+  statAt(inFd, '' as Name, source);
+  const end = Math.min(length, source.size);
+  let at = 0;
+  while (at < end) {
+    const data = libc.lseek(inFd, at, SEEK_DATA);
+    if (data < 0 && libc.errno() === errno.ENXIO) break; // only a hole is left
+    // EINVAL: a file system without holes. No other errno is possible for an open file.
+    const from = data < 0 ? at : data;
+    if (from >= end) break;
+    const hole = data < 0 ? end : libc.lseek(inFd, from, SEEK_HOLE);
+    const upTo = Math.min(hole < 0 ? end : hole, end);
+    const count = copyRange(inFd, from, outFd, from, upTo - from);
+    if (count < upTo - from) return from + count;
+    at = upTo;
+  }
+  ftruncate(outFd, end);
+  return end;
+}
+
+/** What says that the kernel will not copy between these two files (copy_file_range(2), and EPERM of sandboxes). */
+const noCopyRange: readonly number[] = [
+  errno.ENOSYS,
+  errno.EXDEV,
+  errno.EINVAL,
+  errno.EOPNOTSUPP,
+  errno.EPERM,
+  errno.ETXTBSY,
+  errno.EIO,
+];
+
+function copyRange(inFd: number, inStart: number, outFd: number, outStart: number, length: number): number {
+  let done = 0;
+  while (done < length) {
+    const count = copyRangeRaw(inFd, inStart + done, outFd, outStart + done, Math.min(length - done, 0x40000000));
+    if (count > 0) {
+      done += count;
+      continue;
+    }
+    if (count < 0 && !noCopyRange.includes(libc.errno())) libc.fail('copy_file_range');
+    // 0 is also what files of no size with content (/proc) give: reading tells.
+    return done + copyByHand(inFd, inStart + done, outFd, outStart + done, length - done);
+  }
+  return done;
+}
+
+const chunkBytes = 256 * 1024;
+let chunk: Buffer | undefined;
+
+function copyByHand(inFd: number, inStart: number, outFd: number, outStart: number, length: number): number {
+  chunk ??= Buffer.allocUnsafeSlow(chunkBytes);
+  let done = 0;
+  while (done < length) {
+    const count = pread(inFd, chunk, 0, Math.min(chunkBytes, length - done), inStart + done);
+    if (count === 0) break;
+    pwrite(outFd, chunk, 0, count, outStart + done);
+    done += count;
+  }
+  return done;
+}

@@ -1,0 +1,97 @@
+/** Opening and closing. Every descriptor is close-on-exec. Names: one or more components below `dirFd`; '' is the descriptor itself.
+ *  The last component is never followed if it is a symlink (ELOOP; with O_PATH the symlink itself is opened). */
+
+import { errno } from '../base/errno.js';
+import { FsError } from '../base/errors.js';
+import { type Name, nameFromText } from '../base/name.js';
+import {
+  AT_FDCWD,
+  O_CLOEXEC,
+  O_NOFOLLOW,
+  RESOLVE_BENEATH,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
+} from './constants.js';
+import * as libc from './libc.js';
+import { fdPath, nameBytes } from './path.js';
+
+export function openAt(dirFd: number, name: Name, flags: number, mode = 0): number {
+  if (name === '') return reopen(dirFd, flags);
+  const fd = openRaw(dirFd, nameBytes(name), flags | O_NOFOLLOW, mode);
+  return fd < 0 ? libc.fail('openat') : fd;
+}
+
+/** As openAt; undefined where there is nothing of that name (ENOENT only). */
+export function tryOpenAt(dirFd: number, name: Name, flags: number, mode = 0): number | undefined {
+  if (name === '') return reopen(dirFd, flags);
+  const fd = openRaw(dirFd, nameBytes(name), flags | O_NOFOLLOW, mode);
+  if (fd >= 0) return fd;
+  return libc.errno() === errno.ENOENT ? undefined : libc.fail('openat');
+}
+
+/** struct open_how: flags, mode, resolve, each a u64. */
+const how = Buffer.alloc(24);
+how.writeUInt32LE(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS, 16);
+let hasOpenat2 = true;
+
+/** As openAt, and no component of `name` may leave `dirFd` upwards (EXDEV), cross a mount point (EXDEV) or be a symlink (ELOOP).
+ *  Before Linux 5.6, or where a sandbox forbids openat2, only the last component is guarded. */
+export function openBeneath(dirFd: number, name: Name, flags: number, mode = 0): number {
+  if (!hasOpenat2 || name === '') return openAt(dirFd, name, flags, mode);
+  how.writeInt32LE(flags | O_CLOEXEC | O_NOFOLLOW, 0);
+  how.writeUInt32LE(mode, 8);
+  const path = nameBytes(name);
+  for (;;) {
+    const fd = libc.openat2(dirFd, path, how);
+    if (fd >= 0) return fd;
+    // EAGAIN: a rename somewhere above raced with the walk; the kernel asks to try again.
+    const number = libc.errno();
+    if (number === errno.EINTR || number === errno.EAGAIN) continue;
+    if (number !== errno.ENOSYS && !(number === errno.EPERM && isForbidden())) throw new FsError(number, 'openat2');
+    hasOpenat2 = false;
+    return openAt(dirFd, name, flags, mode);
+  }
+}
+
+/** Whether EPERM comes from a seccomp filter: the kernel itself answers a too short struct with EINVAL before all else. */
+function isForbidden(): boolean {
+  return libc.openat2(AT_FDCWD, nameBytes('.' as Name), how.subarray(0, 0)) < 0 && libc.errno() === errno.EPERM;
+}
+
+/** Opens what a person named: symlinks are followed, also the last, unless `flags` say O_NOFOLLOW. */
+export function openPath(path: string, flags: number, mode = 0): number {
+  const fd = openRaw(AT_FDCWD, nameBytes(nameFromText(path)), flags, mode);
+  return fd < 0 ? libc.fail('open') : fd;
+}
+
+const OPEN_TREE_CLONE = 1;
+
+/** A private copy of the one mount that `path` (followed) lies on, rooted there: nothing mounted below it later is seen through it.
+ *  The descriptor is an O_PATH one. undefined where this cannot be had (EPERM: no CAP_SYS_ADMIN; ENOSYS: before Linux 5.2; EINVAL). */
+export function openTree(path: string): number | undefined {
+  const fd = libc.openTree(AT_FDCWD, nameBytes(nameFromText(path)), OPEN_TREE_CLONE | O_CLOEXEC);
+  if (fd >= 0) return fd;
+  const number = libc.errno();
+  if (number === errno.EPERM || number === errno.ENOSYS || number === errno.EINVAL) return undefined;
+  throw new FsError(number, 'open_tree');
+}
+
+/** A further, independent opening of the object `fd` is, which may be an O_PATH descriptor or an unlinked file. */
+export function reopen(fd: number, flags: number): number {
+  const opened = openRaw(AT_FDCWD, fdPath(fd), flags & ~O_NOFOLLOW, 0);
+  return opened < 0 ? libc.fail('open /proc/self/fd') : opened;
+}
+
+export function closeFd(fd: number): void {
+  // Linux closes the descriptor whatever close(2) answers: EINTR is no reason to repeat it.
+  if (libc.close(fd) < 0 && !libc.isInterrupted()) libc.fail('close');
+}
+
+/** Minus one on failure. */
+function openRaw(dirFd: number, path: Buffer, flags: number, mode: number): number {
+  for (;;) {
+    const fd = libc.openat(dirFd, path, flags | O_CLOEXEC, mode);
+    if (fd >= 0 || !libc.isInterrupted()) return fd;
+  }
+}
