@@ -62,6 +62,7 @@ export const copyFileRange = declare<[number, Bytes, number, Bytes, number, numb
 export const fsync = declare<[number]>('int fsync(int)');
 export const fdatasync = declare<[number]>('int fdatasync(int)');
 export const syncfs = declare<[number]>('int syncfs(int)');
+export const flock = declare<[number, number]>('int flock(int, int)');
 export const ioctlNumber = declare<[number, number, number]>('int ioctl(int, uint64_t, int64_t)');
 
 export const statx = declare<[number, Buffer, number, number, Buffer]>('int statx(int, void *, int, uint32_t, void *)');

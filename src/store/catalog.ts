@@ -1,0 +1,117 @@
+/** What the store holds, in one file (catalog.json): images and the names that point to them. Replaced as a whole, so that loading
+ *  several images, tagging and removing are each one step for every reader. */
+
+import { readFileSync } from 'node:fs';
+import { type Digest, hexOf } from '../base/digest.js';
+import { PlyfsError } from '../base/errors.js';
+import { JsonObject, parseJson } from '../oci/json.js';
+import { isMissing } from './durable.js';
+
+/** The most a catalog may weigh: about 100,000 images. */
+const catalogLimitBytes = 256 * 1024 * 1024;
+
+export interface StoredLayer {
+  /** The uncompressed tar, always there as the blob of this name. */
+  readonly diffId: Digest;
+  /** As received: the diffID itself, or a compressed blob kept beside it. */
+  readonly blob: Digest;
+  readonly mediaType: string;
+  /** Bytes of the blob as received. */
+  readonly blobBytes: number;
+  /** Bytes of the uncompressed tar. */
+  readonly tarBytes: number;
+  /** Sum of the regular files' sizes, which is what docker calls the layer's size. */
+  readonly contentBytes: number;
+}
+
+export interface StoredImage {
+  /** Digest of the config. */
+  readonly id: Digest;
+  /** Of the manifest as received, or as made here for archives without one. */
+  readonly manifest: Digest;
+  readonly platform: string;
+  /** RFC 3339 as in the config. */
+  readonly created: string | undefined;
+  /** RFC 3339: when it came into the store. */
+  readonly added: string;
+  /** Bottom first. */
+  readonly layers: readonly StoredLayer[];
+  /** The image it was committed from, where plyfs made it. */
+  readonly parent: Digest | undefined;
+}
+
+export class Catalog {
+  private constructor(
+    readonly images: Map<Digest, StoredImage>,
+    /** Canonical references (with tag, or `repository@digest` for what was pulled) to image IDs. */
+    readonly names: Map<string, Digest>,
+  ) {}
+
+  /** An absent file is an empty catalog. PlyfsError `document` for a damaged one. */
+  static read(path: string): Catalog {
+    let bytes: Buffer;
+    try {
+      bytes = readFileSync(path);
+    } catch (error) {
+      if (isMissing(error)) return new Catalog(new Map(), new Map());
+      throw new PlyfsError('store', `the store cannot be read: ${(error as Error).message}`, { cause: error });
+    }
+    const object = new JsonObject(parseJson(bytes, 'catalog.json', catalogLimitBytes), 'catalog.json');
+    const images = object.list('images', imageFrom);
+    const names = object.object('names');
+    return new Catalog(
+      new Map(images.map((image) => [image.id, image])),
+      new Map(Object.keys(names.raw()).map((name) => [name, names.digest(name)])),
+    );
+  }
+
+  encode(): string {
+    const names = Object.fromEntries([...this.names].sort(([a], [b]) => (a < b ? -1 : 1)));
+    return `${JSON.stringify({ images: [...this.images.values()], names }, undefined, 1)}\n`;
+  }
+
+  /** Names of an image, tags and digests, sorted. */
+  namesOf(id: Digest): string[] {
+    return [...this.names.keys()].filter((name) => this.names.get(name) === id).sort();
+  }
+
+  /** The image whose ID is, or begins with, `text` (hex, with or without `sha256:`). PlyfsError `ambiguous` where several do. */
+  findById(text: string): StoredImage | undefined {
+    const hex = text.startsWith('sha256:') ? text.slice('sha256:'.length) : text;
+    if (!/^[0-9a-f]{1,64}$/.test(hex)) return undefined;
+    const found = [...this.images.values()].filter((image) => hexOf(image.id).startsWith(hex));
+    if (found.length > 1) {
+      throw new PlyfsError('ambiguous', `${found.length} images have an ID that begins with ${text}: give more characters`);
+    }
+    return found[0];
+  }
+
+  findByManifest(digest: Digest): StoredImage | undefined {
+    return [...this.images.values()].find((image) => image.manifest === digest);
+  }
+}
+
+function imageFrom(value: unknown, path: string): StoredImage {
+  const object = new JsonObject(value, path);
+  return {
+    id: object.digest('id'),
+    manifest: object.digest('manifest'),
+    platform: object.text('platform'),
+    created: object.optionalText('created'),
+    added: object.text('added'),
+    layers: object.list('layers', layerFrom),
+    parent: object.has('parent') ? object.digest('parent') : undefined,
+  };
+}
+
+function layerFrom(value: unknown, path: string): StoredLayer {
+  const object = new JsonObject(value, path);
+  return {
+    diffId: object.digest('diffId'),
+    blob: object.digest('blob'),
+    mediaType: object.text('mediaType'),
+    blobBytes: object.size('blobBytes'),
+    tarBytes: object.size('tarBytes'),
+    contentBytes: object.size('contentBytes'),
+  };
+}

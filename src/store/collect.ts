@@ -1,0 +1,76 @@
+/** Garbage collection: what no image and no use needs goes. */
+
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import type { Digest } from '../base/digest.js';
+import type { Catalog } from './catalog.js';
+import { isMissing } from './durable.js';
+import type { Store } from './store.js';
+import { listUses } from './uses.js';
+
+export interface Collected {
+  readonly blobs: Digest[];
+  readonly bytes: number;
+}
+
+/** Removes every blob and index that nothing needs, unfinished files, and what was kept for quicker opening of archives. Waits for those
+ *  who are adding. */
+export async function collectGarbage(store: Store): Promise<Collected> {
+  using _lock = await store.lockForRemoving();
+  const present = ['sha256', 'sha512'].flatMap(
+    (algorithm) => namesIn(store.path('blobs', algorithm)).map((hex) => `${algorithm}:${hex}` as Digest), // compared, never opened
+  );
+  const collected = removeUnneeded(store, present);
+  let { bytes } = collected;
+  const indexed = new Set(namesIn(store.path('blobs/sha256')));
+  for (const hex of namesIn(store.path('indexes'))) if (!indexed.has(hex)) bytes += removeFile(store.path('indexes', hex));
+  for (const directory of ['tmp', 'cache']) {
+    for (const name of namesIn(store.path(directory))) bytes += removeFile(store.path(directory, name));
+  }
+  return { blobs: collected.blobs, bytes };
+}
+
+/** Removes those of `digests` that nothing needs, without a look at the rest of the store; nothing where somebody is adding (the next
+ *  collection gets them). */
+export function collectNow(store: Store, digests: Iterable<Digest>): void {
+  using lock = store.tryLockForRemoving();
+  if (lock !== undefined) removeUnneeded(store, digests);
+}
+
+function removeUnneeded(store: Store, digests: Iterable<Digest>): Collected {
+  const kept = keptDigests(store, store.catalog());
+  const blobs: Digest[] = [];
+  let bytes = 0;
+  for (const digest of digests) {
+    if (kept.has(digest) || !store.blobs.has(digest)) continue;
+    bytes += removeFile(store.blobs.path(digest));
+    rmSync(store.blobs.indexPath(digest), { force: true });
+    blobs.push(digest);
+  }
+  return { blobs, bytes };
+}
+
+/** Every digest that images and uses need. */
+export function keptDigests(store: Store, catalog: Catalog): Set<Digest> {
+  const kept = new Set<Digest>();
+  for (const image of catalog.images.values()) {
+    kept.add(image.id).add(image.manifest);
+    for (const layer of image.layers) kept.add(layer.diffId).add(layer.blob);
+  }
+  for (const use of listUses(store)) for (const digest of use.keeps) kept.add(digest);
+  return kept;
+}
+
+export function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+function removeFile(path: string): number {
+  const size = statSync(path).size;
+  rmSync(path, { recursive: true });
+  return size;
+}

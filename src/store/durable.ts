@@ -1,0 +1,40 @@
+/** Files that appear whole or not at all: written beside, fsynced, renamed, directory fsynced. */
+
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** Puts `bytes` at `path` in one step. PRE: `temporary` lies on the same file system. */
+export function putFile(path: string, temporary: string, bytes: Uint8Array | string): void {
+  const fd = openSync(temporary, 'wx', 0o600);
+  try {
+    writeFileSync(fd, bytes);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  publish(temporary, path);
+}
+
+/** Renames a file whose bytes are on disk to its place, and sees to it that the name is on disk too. */
+export function publish(temporary: string, path: string): void {
+  renameSync(temporary, path);
+  syncDirectory(dirname(path));
+}
+
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function ensureDirectory(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+}
+
+/** `error` says that there is no such file. */
+export function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}

@@ -1,0 +1,94 @@
+/** Naming and removing images: tag, rmi, prune, with docker's rules (M-7). */
+
+import { type Digest, shortId } from '../base/digest.js';
+import { PlyfsError } from '../base/errors.js';
+import { canonicalText, familiarText, parseReference, withDefaultTag } from '../oci/reference.js';
+import type { Catalog, StoredImage } from './catalog.js';
+import { neededBy } from './check.js';
+import { type Collected, collectGarbage, collectNow } from './collect.js';
+import { getImage } from './resolve.js';
+import type { Store } from './store.js';
+import { listUses, type Use } from './uses.js';
+
+/** Gives the image that `source` names the further name `target`, taking it from whatever had it. */
+export async function tagImage(store: Store, source: string, target: string): Promise<void> {
+  const reference = withDefaultTag(parseReference(target));
+  if (reference.digest !== undefined)
+    throw new PlyfsError('reference', `"${target}" has a digest: a new name has a tag only`, { exitStatus: 2 });
+  await store.change((catalog) => catalog.names.set(canonicalText(reference), getImage(catalog, source).image.id));
+}
+
+export interface Removed {
+  /** Familiar names. */
+  readonly untagged: readonly string[];
+  /** The image, where it went with its last name. */
+  readonly deleted: Digest | undefined;
+}
+
+/** What `rmi text` does: a name goes, and the image with its last name; an ID removes the image, with several names only by `force`.
+ *  PlyfsError `no-image`, `in-use`, `ambiguous`. Its blobs go at once, unless somebody is adding to the store: then with the next prune. */
+export async function removeImage(store: Store, text: string, force: boolean): Promise<Removed> {
+  const { image, ...removed } = await store.change((catalog) => {
+    const { image } = getImage(catalog, text);
+    return { image, ...unlist(catalog, text, force, listUses(store)) };
+  });
+  if (removed.deleted !== undefined) collectNow(store, neededBy(image));
+  return removed;
+}
+
+function unlist(catalog: Catalog, text: string, force: boolean, uses: readonly Use[]): Removed {
+  const { image, name } = getImage(catalog, text);
+  const names = catalog.namesOf(image.id);
+  if (name !== undefined && names.some((other) => other !== name && !other.includes('@'))) {
+    catalog.names.delete(name);
+    return { untagged: [familiarText(parseReference(name))], deleted: undefined };
+  }
+  const tags = names.filter((other) => !other.includes('@'));
+  if (name === undefined && tags.length > 1 && !force) {
+    const list = tags.map((tag) => familiarText(parseReference(tag))).join(', ');
+    throw new PlyfsError('in-use', `image ${shortId(image.id)} has several names (${list}): remove them one by one, or use -f`);
+  }
+  refuseUsed(image, uses, force);
+  for (const other of names) catalog.names.delete(other);
+  catalog.images.delete(image.id);
+  return { untagged: names.map((other) => familiarText(parseReference(other))), deleted: image.id };
+}
+
+/** A running mount keeps its image whatever is asked; a container only without force: its blobs stay until it is removed. */
+function refuseUsed(image: StoredImage, uses: readonly Use[], force: boolean): void {
+  const users = uses.filter((use) => use.image === image.id && (use.pid !== undefined || !force));
+  if (users.length === 0) return;
+  const isMounted = users.some((use) => use.pid !== undefined);
+  const advice = isMounted ? 'end it first' : 'remove it first, or use -f';
+  throw new PlyfsError('in-use', `image ${shortId(image.id)} is used by ${users.map((use) => use.label).join(', ')}: ${advice}`);
+}
+
+/** Removes images without a name (`all`: without a use), then everything that nothing needs any more. */
+export async function pruneStore(store: Store, all: boolean): Promise<{ deleted: readonly Removed[]; collected: Collected }> {
+  const used = new Set(listUses(store).map((use) => use.image));
+  const deleted = await store.change((catalog) => {
+    const gone = [...catalog.images.keys()].filter((id) => !used.has(id) && (all || catalog.namesOf(id).length === 0));
+    return gone.map((id) => {
+      const names = catalog.namesOf(id);
+      for (const name of names) catalog.names.delete(name);
+      catalog.images.delete(id);
+      return { untagged: names.map((name) => familiarText(parseReference(name))), deleted: id };
+    });
+  });
+  return { deleted, collected: await collectGarbage(store) };
+}
+
+/** Bytes of layers that no other image has, and of those it shares. */
+export function sharedAndUnique(catalog: Catalog, image: StoredImage): { sharedBytes: number; uniqueBytes: number } {
+  const elsewhere = new Set<Digest>();
+  for (const other of catalog.images.values()) {
+    if (other.id !== image.id) for (const layer of other.layers) elsewhere.add(layer.diffId);
+  }
+  let sharedBytes = 0;
+  let uniqueBytes = 0;
+  for (const layer of image.layers) {
+    if (elsewhere.has(layer.diffId)) sharedBytes += layer.contentBytes;
+    else uniqueBytes += layer.contentBytes;
+  }
+  return { sharedBytes, uniqueBytes };
+}
