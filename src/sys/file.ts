@@ -86,16 +86,11 @@ export function copyFileRange(inFd: number, inAt: number, outFd: number, outAt: 
 
 function copyRangeRaw(inFd: number, inAt: number, outFd: number, outAt: number, length: number): number {
   for (;;) {
-    putOffset(inOffset, inAt);
-    putOffset(outOffset, outAt);
+    libc.putWord(inOffset, 0, inAt);
+    libc.putWord(outOffset, 0, outAt);
     const count = libc.copyFileRange(inFd, inOffset, outFd, outOffset, length, 0);
     if (count >= 0 || !libc.isInterrupted()) return count;
   }
-}
-
-function putOffset(bytes: Buffer, offset: number): void {
-  bytes.writeUInt32LE(offset % 0x100000000, 0);
-  bytes.writeUInt32LE(Math.floor(offset / 0x100000000), 4);
 }
 
 const source = new Attributes();

@@ -12,8 +12,8 @@ const library = koffi.load('libc.so.6');
 
 /** Numbers of system calls. Those from 424 on are alike everywhere. */
 const numbers = {
-  x64: { mknodat: 259, openTree: 428, openat2: 437, fchmodat2: 452 },
-  arm64: { mknodat: 33, openTree: 428, openat2: 437, fchmodat2: 452 },
+  x64: { mknodat: 259, getxattrat: 464, listxattrat: 465, openTree: 428, openat2: 437, fchmodat2: 452 },
+  arm64: { mknodat: 33, getxattrat: 464, listxattrat: 465, openTree: 428, openat2: 437, fchmodat2: 452 },
 };
 
 function numberOf(name: keyof typeof numbers.x64): number {
@@ -118,4 +118,71 @@ const syscallOpenTree = declareSyscall<[number, Buffer, number]>('int', 'void *'
 const openTreeNumber = numberOf('openTree');
 export function openTree(dirFd: number, path: Buffer, flags: number): number {
   return syscallOpenTree(openTreeNumber, dirFd, path, flags);
+}
+
+const xattrArgs = Buffer.alloc(16);
+const syscallGetxattrat = declareSyscall<[number, Buffer, number, Buffer, Buffer, number]>(
+  'int',
+  'void *',
+  'uint32_t',
+  'void *',
+  'void *',
+  'uint64_t',
+);
+const getxattratNumber = numberOf('getxattrat');
+/** getxattrat(2), since Linux 6.13: the value goes to `into`. */
+export function getxattrat(dirFd: number, path: Buffer, flags: number, key: Buffer, into: Buffer): number {
+  putWord(xattrArgs, 0, addressOf(into));
+  xattrArgs.writeUInt32LE(into.length, 8);
+  return syscallGetxattrat(getxattratNumber, dirFd, path, flags, key, xattrArgs, xattrArgs.length);
+}
+
+const syscallListxattrat = declareSyscall<[number, Buffer, number, Buffer, number]>(
+  'int',
+  'void *',
+  'uint32_t',
+  'void *',
+  'uint64_t',
+);
+const listxattratNumber = numberOf('listxattrat');
+export function listxattrat(dirFd: number, path: Buffer, flags: number, into: Buffer): number {
+  return syscallListxattrat(listxattratNumber, dirFd, path, flags, into, into.length);
+}
+
+export const read = declare<[number, Buffer, number]>('int64_t read(int, void *, uint64_t)');
+export const write = declare<[number, Buffer, number]>('int64_t write(int, void *, uint64_t)');
+export const writev = declare<[number, Buffer, number]>('int64_t writev(int, void *, int)');
+export const ioctl = declare<[number, number, Buffer]>('int ioctl(int, uint64_t, void *)');
+export const fcntl = declare<[number, number, number]>('int fcntl(int, int, int64_t)');
+export const poll = declare<[Buffer, number, number]>('int poll(void *, uint64_t, int)');
+export const eventfd = declare<[number, number]>('int eventfd(uint32_t, int)');
+export const schedYield = declare<[]>('int sched_yield()');
+
+export const umask = declare<[number]>('uint32_t umask(uint32_t)');
+export const prlimit = declare<[number, number, Bytes, Bytes]>('int prlimit64(int, int, void *, void *)');
+export const flock = declare<[number, number]>('int flock(int, int)');
+export const prctl = declare<[number, number, number, number, number]>('int prctl(int, uint64_t, uint64_t, uint64_t, uint64_t)');
+export const schedGetcpu = declare<[]>('int sched_getcpu()');
+export const schedSetaffinity = declare<[number, number, Buffer]>('int sched_setaffinity(int, uint64_t, void *)');
+
+export const nameToHandleAt = declare<[number, Buffer, Buffer, Buffer, number]>(
+  'int name_to_handle_at(int, void *, void *, void *, int)',
+);
+
+export const mount = declare<[Buffer, Buffer, Buffer, number, Bytes]>('int mount(void *, void *, void *, uint64_t, void *)');
+export const umount2 = declare<[Buffer, number]>('int umount2(void *, int)');
+export const socketpair = declare<[number, number, number, Buffer]>('int socketpair(int, int, int, void *)');
+export const recvmsg = declare<[number, Buffer, number]>('int64_t recvmsg(int, void *, int)');
+
+/** Where the bytes of `buffer` lie, for structs that hold pointers. Valid while the Buffer lives: V8 does not move its memory. Below
+ *  2^53, as user addresses are. */
+export function addressOf(buffer: Buffer): number {
+  return Number(koffi.address(buffer));
+}
+
+/** Puts a pointer or another number below 2^53 into the 8 bytes of `struct` at `at`. */
+export function putWord(struct: Buffer, at: number, word: number): void {
+  const high = Math.floor(word / 0x100000000);
+  struct.writeUInt32LE(word - high * 0x100000000, at);
+  struct.writeUInt32LE(high, at + 4);
 }

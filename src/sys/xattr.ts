@@ -1,13 +1,14 @@
 /** Extended attributes of any object, symlinks and O_PATH descriptors included. Keys are whole (`user.x`, `trusted.y`).
  *
- *  Linux before 6.13 has no xattr call with a directory descriptor: names go through /proc/self/fd/<dirFd>/<name> and the l-variants.
+ *  Names: getxattrat and listxattrat (Linux 6.13), which take a directory descriptor; where they are absent, and for changes, which
+ *  are rare, /proc/self/fd/<dirFd>/<name> and the l-variants (4.6 us instead of 1.5 us, all of it the walk through /proc).
  *  '' is the descriptor itself: the f-variants, which refuse O_PATH descriptors (EBADF), then the link in /proc, which is followed to
  *  the object and no further. */
 
 import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
 import { type Name, nameFromBytes } from '../base/name.js';
-import { AT_FDCWD } from './constants.js';
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from './constants.js';
 import * as libc from './libc.js';
 import { fdPath, fdPathOf, keyBytes, nameBytes } from './path.js';
 
@@ -55,13 +56,32 @@ export function removexattrAt(dirFd: number, name: Name, key: Name): boolean {
   return libc.errno() === errno.ENODATA ? false : libc.fail('removexattr');
 }
 
+/** False once the kernel or a sandbox has refused getxattrat or listxattrat. */
+let hasXattrat = true;
+
+/** Whether the failed call is to be made again the old way. EPERM is no answer of the kernel to a read: a sandbox gave it. */
+function isMissing(): boolean {
+  const number = libc.errno();
+  if (number !== errno.ENOSYS && number !== errno.EPERM) return false;
+  hasXattrat = false;
+  return true;
+}
+
 function getRaw(dirFd: number, name: Name, key: Buffer, into: Buffer): number {
+  if (name !== '' && hasXattrat) {
+    const length = libc.getxattrat(dirFd, nameBytes(name), AT_SYMLINK_NOFOLLOW, key, into);
+    if (length >= 0 || !isMissing()) return length;
+  }
   if (name !== '') return libc.lgetxattr(pathOf(dirFd, name), key, into, into.length);
   const length = libc.fgetxattr(dirFd, key, into, into.length);
   return length >= 0 || libc.errno() !== errno.EBADF ? length : libc.getxattr(fdPath(dirFd), key, into, into.length);
 }
 
 function listRaw(dirFd: number, name: Name, into: Buffer): number {
+  if (name !== '' && hasXattrat) {
+    const length = libc.listxattrat(dirFd, nameBytes(name), AT_SYMLINK_NOFOLLOW, into);
+    if (length >= 0 || !isMissing()) return length;
+  }
   if (name !== '') return libc.llistxattr(pathOf(dirFd, name), into, into.length);
   const length = libc.flistxattr(dirFd, into, into.length);
   return length >= 0 || libc.errno() !== errno.EBADF ? length : libc.listxattr(fdPath(dirFd), into, into.length);

@@ -1,0 +1,75 @@
+/** The process itself: its limits, its rights, its locks. */
+
+import { readFileSync } from 'node:fs';
+import { errno } from '../base/errno.js';
+import { FsError } from '../base/errors.js';
+import * as libc from './libc.js';
+
+/** Sets the umask of the whole process, from any thread (process.umask refuses in workers), and returns the former one. */
+export function setUmask(mask: number): number {
+  return libc.umask(mask);
+}
+
+const RLIMIT_NOFILE = 7;
+
+/** Raises the limit of open descriptors as far as it goes without rights, and returns it. */
+export function raiseNofile(): number {
+  // struct rlimit64: soft, hard.
+  const limits = Buffer.alloc(16);
+  if (libc.prlimit(0, RLIMIT_NOFILE, null, limits) < 0) libc.fail('prlimit');
+  limits.copy(limits, 0, 8, 16);
+  if (libc.prlimit(0, RLIMIT_NOFILE, limits, null) < 0) libc.fail('prlimit');
+  return Number(limits.readBigUInt64LE(0));
+}
+
+const LOCK_SH = 1;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/** Locks the open file `fd` (flock); false where somebody else holds it. Ends when the last descriptor of this opening is closed. */
+export function lockFile(fd: number, isExclusive: boolean): boolean {
+  while (libc.flock(fd, (isExclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
+    const number = libc.errno();
+    if (number === errno.EAGAIN) return false;
+    if (number !== errno.EINTR) throw new FsError(number, 'flock');
+  }
+  return true;
+}
+
+/** Bits of capabilities(). */
+export const CAP_CHOWN = 0n;
+export const CAP_DAC_READ_SEARCH = 2n;
+export const CAP_SYS_ADMIN = 21n;
+export const CAP_MKNOD = 27n;
+
+/** The effective capabilities, bit by bit as in linux/capability.h. */
+export function capabilities(): bigint {
+  const line = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'));
+  if (line?.[1] === undefined) throw new Error('/proc/self/status has no CapEff');
+  return BigInt(`0x${line[1]}`);
+}
+
+/** Whether `capability` (a CAP_ constant) is among the effective ones. */
+export function hasCapability(capability: bigint): boolean {
+  return ((capabilities() >> capability) & 1n) === 1n;
+}
+
+const PR_SET_IO_FLUSHER = 57;
+
+/** Marks the calling thread as one that others' memory reclaim waits for: its own allocations then do not start I/O that would wait
+ *  for it. False where it cannot be had (no CAP_SYS_RESOURCE, before Linux 5.6). */
+export function setIoFlusher(): boolean {
+  return libc.prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) === 0;
+}
+
+/** The CPU that the calling thread runs on at the moment. */
+export function currentCpu(): number {
+  return libc.schedGetcpu();
+}
+
+/** Restricts the calling thread to `cpus`; false where none of them can be had. */
+export function setAffinity(cpus: readonly number[]): boolean {
+  const mask = Buffer.alloc(128);
+  for (const cpu of cpus) mask[cpu >> 3]! |= 1 << (cpu & 7);
+  return libc.schedSetaffinity(0, mask.length, mask) === 0;
+}
