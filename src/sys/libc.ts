@@ -160,7 +160,6 @@ export const schedYield = declare<[]>('int sched_yield()');
 
 export const umask = declare<[number]>('uint32_t umask(uint32_t)');
 export const prlimit = declare<[number, number, Bytes, Bytes]>('int prlimit64(int, int, void *, void *)');
-export const flock = declare<[number, number]>('int flock(int, int)');
 export const prctl = declare<[number, number, number, number, number]>('int prctl(int, uint64_t, uint64_t, uint64_t, uint64_t)');
 export const schedGetcpu = declare<[]>('int sched_getcpu()');
 export const schedSetaffinity = declare<[number, number, Buffer]>('int sched_setaffinity(int, uint64_t, void *)');

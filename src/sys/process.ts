@@ -1,8 +1,6 @@
-/** The process itself: its limits, its rights, its locks. */
+/** The process itself: its umask, limits, rights and CPUs. */
 
 import { readFileSync } from 'node:fs';
-import { errno } from '../base/errno.js';
-import { FsError } from '../base/errors.js';
 import * as libc from './libc.js';
 
 /** Sets the umask of the whole process, from any thread (process.umask refuses in workers), and returns the former one. */
@@ -20,20 +18,6 @@ export function raiseNofile(): number {
   limits.copy(limits, 0, 8, 16);
   if (libc.prlimit(0, RLIMIT_NOFILE, limits, null) < 0) libc.fail('prlimit');
   return Number(limits.readBigUInt64LE(0));
-}
-
-const LOCK_SH = 1;
-const LOCK_EX = 2;
-const LOCK_NB = 4;
-
-/** Locks the open file `fd` (flock); false where somebody else holds it. Ends when the last descriptor of this opening is closed. */
-export function lockFile(fd: number, isExclusive: boolean): boolean {
-  while (libc.flock(fd, (isExclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
-    const number = libc.errno();
-    if (number === errno.EAGAIN) return false;
-    if (number !== errno.EINTR) throw new FsError(number, 'flock');
-  }
-  return true;
 }
 
 /** Bits of capabilities(). */
