@@ -63,6 +63,9 @@ export const fsync = declare<[number]>('int fsync(int)');
 export const fdatasync = declare<[number]>('int fdatasync(int)');
 export const syncfs = declare<[number]>('int syncfs(int)');
 export const flock = declare<[number, number]>('int flock(int, int)');
+export const setsid = declare<[]>('int setsid()');
+export const dup2 = declare<[number, number]>('int dup2(int, int)');
+export const exitProcess = declare<[number]>('int _exit(int)');
 export const ioctlNumber = declare<[number, number, number]>('int ioctl(int, uint64_t, int64_t)');
 
 export const statx = declare<[number, Buffer, number, number, Buffer]>('int statx(int, void *, int, uint32_t, void *)');
