@@ -1,0 +1,177 @@
+/** A layer that is a tar and its index: nothing is unpacked, a file's bytes are a range of the tar. The tar may itself lie inside a
+ *  larger file (a layer in an archive), from `start` on. Answers come from memory; only reading content touches the disk. */
+
+import type { Attributes } from '../base/attributes.js';
+import { errno } from '../base/errno.js';
+import { FsError } from '../base/errors.js';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, typeOfMode } from '../base/mode.js';
+import type { Name } from '../base/name.js';
+import { type Content, type Found, foundLink, foundWhiteout, type Layer, type LayerDir, type Listing } from './layer.js';
+import { flag, type TarIndex } from './tar-index.js';
+
+/** The descriptor that the tar is read by. `close` is called with the layer's. */
+export interface TarSource {
+  readonly fd: number;
+  /** Where the tar begins. */
+  readonly start: number;
+  close(): void;
+}
+
+export class TarLayer implements Layer {
+  readonly root = 0 as LayerDir; // the index's entry 0 is its root
+
+  /** `digest` names the layer and its inode space: one digest is one set of inode numbers, whoever opened it. */
+  constructor(
+    readonly label: string,
+    readonly index: TarIndex,
+    readonly source: TarSource,
+  ) {}
+
+  get inodeSpace(): string {
+    return this.label;
+  }
+
+  list(dir: LayerDir, into: Listing): void {
+    const { columns } = this.index;
+    into.isOpaque = this.index.has(dir, flag.opaque);
+    const end = columns.data[dir]! + columns.size[dir]!;
+    for (let entry = columns.data[dir]!; entry < end; entry++) {
+      const name = this.index.name(entry);
+      if (this.index.has(entry, flag.lowerLink)) into.addLink(name, this.index.target(entry));
+      else into.add(name, typeOfMode(columns.mode[entry]!), this.#inode(entry), entry);
+    }
+    for (let at = this.index.firstWhiteout(dir); columns.whiteoutDir[at] === dir; at++)
+      into.whiteouts.push(this.index.whiteoutName(at));
+  }
+
+  find(dir: LayerDir, name: Name): Found | undefined {
+    const entry = this.index.find(dir, name);
+    if (entry >= 0) {
+      const isLink = this.index.has(entry, flag.lowerLink);
+      return { type: isLink ? foundLink : typeOfMode(this.index.columns.mode[entry]!), ino: this.#inode(entry), ref: entry };
+    }
+    for (let at = this.index.firstWhiteout(dir); this.index.columns.whiteoutDir[at] === dir; at++) {
+      if (this.index.whiteoutName(at) === name) return { type: foundWhiteout, ino: 0, ref: 0 };
+    }
+    return undefined;
+  }
+
+  directory(_dir: LayerDir, name: Name, ref: number): LayerDir {
+    if (!this.index.isDirectory(ref)) throw new Error(`entry ${ref} (${name}) is no directory`);
+    return ref as LayerDir; // a directory's number is its entry's
+  }
+
+  isImplied(dir: LayerDir): boolean {
+    return this.index.has(dir, flag.implied);
+  }
+
+  stat(_dir: LayerDir, _name: Name, ref: number, out: Attributes): void {
+    this.#stat(ref, out);
+  }
+
+  statDirectory(dir: LayerDir, out: Attributes): void {
+    this.#stat(dir, out);
+  }
+
+  /** The target of a symlink, or of a hard link to the lower layers. */
+  readlink(_dir: LayerDir, name: Name, ref: number): Name {
+    const isLink = (this.index.columns.mode[ref]! & S_IFMT) === S_IFLNK || this.index.has(ref, flag.lowerLink);
+    if (!isLink) throw new FsError(errno.EINVAL, `${name} is no symlink`);
+    return this.index.target(ref);
+  }
+
+  getxattr(_dir: LayerDir, _name: Name, ref: number, key: Name): Buffer | undefined {
+    return this.#getxattr(ref, key);
+  }
+
+  listxattr(_dir: LayerDir, _name: Name, ref: number): Name[] {
+    return this.#listxattr(ref);
+  }
+
+  getxattrDirectory(dir: LayerDir, key: Name): Buffer | undefined {
+    return this.#getxattr(dir, key);
+  }
+
+  listxattrDirectory(dir: LayerDir): Name[] {
+    return this.#listxattr(dir);
+  }
+
+  open(_dir: LayerDir, name: Name, ref: number): Content {
+    const { mode, size, data } = this.index.columns;
+    if ((mode[ref]! & S_IFMT) !== S_IFREG) throw new FsError(errno.EINVAL, `${name} is no file`);
+    const { fd, start } = this.source;
+    const extents = this.index.extents(ref)?.map((extent) => ({ ...extent, at: start + extent.at }));
+    return {
+      fd,
+      start: start + data[ref]!,
+      size: size[ref]!,
+      ...(extents === undefined ? {} : { extents }),
+      close: () => undefined, // the descriptor is the layer's
+    };
+  }
+
+  namesOf(ino: number): Name[] {
+    const { groupEntry, groupFirst } = this.index.columns;
+    const first = ino - 1;
+    const paths: Name[] = [];
+    groupFirst.forEach((group, i) => {
+      if (group === first) paths.push(this.index.path(groupEntry[i]!));
+    });
+    return paths;
+  }
+
+  close(): void {
+    this.source.close();
+  }
+
+  /** Entry numbers follow from the tar alone, so an inode number is the same whenever and wherever it is opened. */
+  #inode(entry: number): number {
+    return this.index.first(entry) + 1;
+  }
+
+  /** A directory's nlink is 1, which says "not counted" to those who would count subdirectories by it (find). */
+  #stat(entry: number, out: Attributes): void {
+    const c = this.index.columns;
+    const mode = c.mode[entry]!;
+    const kind = mode & S_IFMT;
+    const group = this.index.groupOf(entry);
+    out.ino = (group < 0 ? entry : c.groupFirst[group]!) + 1;
+    out.mode = mode;
+    out.nlink = group < 0 ? 1 : c.groupSize[group]!;
+    out.uid = c.uid[entry]!;
+    out.gid = c.gid[entry]!;
+    out.rdev = kind === S_IFCHR || kind === S_IFBLK ? c.data[entry]! : 0;
+    out.size = kind === S_IFDIR ? 4096 : c.size[entry]!;
+    out.blocks = Math.ceil(this.#storedBytes(entry, kind) / 512);
+    out.blksize = 4096;
+    out.atimeSec = out.mtimeSec = out.ctimeSec = c.mtimeSec[entry]!;
+    out.atimeNsec = out.mtimeNsec = out.ctimeNsec = c.mtimeNsec[entry]!;
+    out.btimeSec = 0;
+    out.btimeNsec = 0;
+  }
+
+  #storedBytes(entry: number, kind: number): number {
+    if (kind !== S_IFREG) return 0;
+    const extents = this.index.extents(entry);
+    return extents === undefined ? this.index.columns.size[entry]! : extents.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  #getxattr(entry: number, key: Name): Buffer | undefined {
+    let found: Buffer | undefined;
+    this.index.xattrs(entry, (name, value) => {
+      if (name !== key) return false;
+      found = value;
+      return true;
+    });
+    return found;
+  }
+
+  #listxattr(entry: number): Name[] {
+    const names: Name[] = [];
+    this.index.xattrs(entry, (name) => {
+      names.push(name);
+      return false;
+    });
+    return names;
+  }
+}
