@@ -1,14 +1,14 @@
 /** A mount of a MirrorFs for a test: served by a worker of the test process, touched only from child processes. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { directDriver } from '../src/fuse/direct/driver.js';
 import type { DriverOptions } from '../src/fuse/driver.js';
+import { type OpcodeName, opcode } from '../src/fuse/protocol/constants.js';
 import { Counters } from '../src/observe/counters.js';
-import { opcode, type OpcodeName } from '../src/fuse/protocol/constants.js';
 import type { MirrorServerData } from './mirror-server.js';
 
 export const mirrorServer = new URL('./mirror-server.js', import.meta.url);
