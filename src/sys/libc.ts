@@ -61,6 +61,7 @@ export const copyFileRange = declare<[number, Bytes, number, Bytes, number, numb
 );
 export const fsync = declare<[number]>('int fsync(int)');
 export const fdatasync = declare<[number]>('int fdatasync(int)');
+export const syncFileRange = declare<[number, number, number, number]>('int sync_file_range(int, int64_t, int64_t, uint32_t)');
 export const syncfs = declare<[number]>('int syncfs(int)');
 export const flock = declare<[number, number]>('int flock(int, int)');
 export const setsid = declare<[]>('int setsid()');

@@ -90,8 +90,9 @@ export interface FileSystem {
   /** Whether the attributes can be had without reading a disk: READDIRPLUS leaves the others out. */
   hasAttributes(node: NodeId): boolean;
 
-  getattr(node: NodeId, out: Attributes): void;
-  /** The birth time is part of Attributes; `setattr` changes what `change` names, copies up first, and updates ctime. */
+  /** With `withBirthTime` the birth time is filled in too, at the price of asking the disk. */
+  getattr(node: NodeId, out: Attributes, withBirthTime?: boolean): void;
+  /** `setattr` changes what `change` names, copies up first, and updates ctime. */
   setattr(node: NodeId, change: AttributeChange, caller: Caller): void;
   readlink(node: NodeId): Name;
   statfs(node: NodeId): FsStatistics;

@@ -1,0 +1,3 @@
+/** Bounded caches (npm lru-cache). */
+
+export { LRUCache } from 'lru-cache';

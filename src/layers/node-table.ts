@@ -1,0 +1,222 @@
+/** Nodes of the merged tree as rows of one buffer: 88 bytes each, no JavaScript object, nothing for the garbage collector to walk.
+ *  Reader and writer: union.ts, overlay/. A row is a cached statx of the object plus where the object lies. */
+
+import type { Attributes } from '../base/attributes.js';
+import { dirType, S_IFMT } from '../base/mode.js';
+
+/** Same number space as vfs's NodeId: 1 is the root, 0 is none. */
+export type NodeIndex = number;
+
+/** Node flags. */
+export const nodeFlag = {
+  /** The attribute members are those of the object now. */
+  hasAttributes: 1,
+  /** The object lies in the upper. */
+  isUpper: 2,
+  /** It has, or had, more than one name: `links` in the tree lists the known ones. */
+  isLinked: 4,
+  /** No name is left; it lives for those who hold a reference. */
+  isDetached: 8,
+  /** Its place is kept by the union: it does not follow from the entry's name. */
+  hasPlace: 16,
+  /** Copied up: its inode number is its lower original's (overlay.origin). */
+  hasOrigin: 32,
+} as const;
+
+const doubles = 11;
+const words = doubles * 2;
+// members of a row: first the doubles (index in Float64Array), then 32-bit words (index in Uint32Array)
+const INO = 0;
+const SIZE = 1;
+const MTIME = 2;
+const CTIME = 3;
+const ATIME = 4;
+const MODE = 10;
+const UID = 11;
+const GID = 12;
+const NLINK = 13;
+const MTIME_NS = 14;
+const CTIME_NS = 15;
+const ATIME_NS = 16;
+const BLOCKS_OR_RDEV = 17;
+const FLAGS_LAYER = 18;
+const REFERENCES = 19;
+const ENTRY = 20;
+const REF = 21;
+
+export class NodeTable {
+  private f64 = new Float64Array(0);
+  private u32 = new Uint32Array(0);
+  private capacity = 0;
+  /** Rows handed out so far, free ones included; row 0 is never used. */
+  private used = 1;
+  private readonly free: NodeIndex[] = [];
+
+  constructor() {
+    this.grow(1024);
+  }
+
+  /** Rows in use. */
+  get count(): number {
+    return this.used - 1 - this.free.length;
+  }
+
+  get byteLength(): number {
+    return this.f64.byteLength;
+  }
+
+  /** A fresh row; `type` is a d_type, `layer` a position in the stack below 65536. */
+  add(type: number, layer: number, ref: number, ino: number): NodeIndex {
+    const node = this.free.pop() ?? this.used++;
+    if (node >= this.capacity) this.grow(this.capacity < 1 << 20 ? this.capacity * 1.5 : this.capacity * 1.15);
+    this.u32.fill(0, node * words, node * words + words);
+    this.f64[node * doubles + INO] = ino;
+    this.u32[node * words + MODE] = type << 12;
+    this.u32[node * words + FLAGS_LAYER] = layer << 16;
+    this.u32[node * words + REF] = ref;
+    return node;
+  }
+
+  remove(node: NodeIndex): void {
+    this.u32[node * words + MODE] = 0;
+    this.free.push(node);
+  }
+
+  private grow(rows: number): void {
+    const capacity = Math.floor(rows);
+    const buffer = new ArrayBuffer(capacity * doubles * 8);
+    const f64 = new Float64Array(buffer);
+    f64.set(this.f64);
+    this.f64 = f64;
+    this.u32 = new Uint32Array(buffer);
+    this.capacity = capacity;
+  }
+
+  /** Kind as d_type; valid as soon as the node exists. */
+  type(node: NodeIndex): number {
+    return (this.u32[node * words + MODE]! & S_IFMT) >>> 12;
+  }
+  isDirectory(node: NodeIndex): boolean {
+    return this.type(node) === dirType.dir;
+  }
+  mode(node: NodeIndex): number {
+    return this.u32[node * words + MODE]!;
+  }
+  gid(node: NodeIndex): number {
+    return this.u32[node * words + GID]!;
+  }
+  uid(node: NodeIndex): number {
+    return this.u32[node * words + UID]!;
+  }
+  ino(node: NodeIndex): number {
+    return this.f64[node * doubles + INO]!;
+  }
+  setIno(node: NodeIndex, ino: number): void {
+    this.f64[node * doubles + INO] = ino;
+  }
+  size(node: NodeIndex): number {
+    return this.f64[node * doubles + SIZE]!;
+  }
+  nlink(node: NodeIndex): number {
+    return this.u32[node * words + NLINK]!;
+  }
+  setNlink(node: NodeIndex, nlink: number): void {
+    this.u32[node * words + NLINK] = nlink;
+  }
+
+  flags(node: NodeIndex): number {
+    return this.u32[node * words + FLAGS_LAYER]! & 0xffff;
+  }
+  has(node: NodeIndex, flag: number): boolean {
+    return (this.u32[node * words + FLAGS_LAYER]! & flag) !== 0;
+  }
+  setFlag(node: NodeIndex, flag: number): void {
+    this.u32[node * words + FLAGS_LAYER]! |= flag;
+  }
+  clearFlag(node: NodeIndex, flag: number): void {
+    this.u32[node * words + FLAGS_LAYER]! &= ~flag;
+  }
+  /** Position in the stack of the layer that has the object. */
+  layer(node: NodeIndex): number {
+    return this.u32[node * words + FLAGS_LAYER]! >>> 16;
+  }
+  setLayer(node: NodeIndex, layer: number): void {
+    const at = node * words + FLAGS_LAYER;
+    this.u32[at] = ((this.u32[at]! & 0xffff) | (layer << 16)) >>> 0;
+  }
+
+  references(node: NodeIndex): number {
+    return this.u32[node * words + REFERENCES]!;
+  }
+  addReferences(node: NodeIndex, change: number): number {
+    const count = Math.max(0, this.u32[node * words + REFERENCES]! + change);
+    this.u32[node * words + REFERENCES] = count;
+    return count;
+  }
+
+  /** An entry that names the node: its only one, or for a linked node any of them; 0 when detached. */
+  entry(node: NodeIndex): number {
+    return this.u32[node * words + ENTRY]!;
+  }
+  setEntry(node: NodeIndex, entry: number): void {
+    this.u32[node * words + ENTRY] = entry;
+  }
+  /** For a directory the position of its Directory in the tree; otherwise the layer's own number for the object. */
+  ref(node: NodeIndex): number {
+    return this.u32[node * words + REF]!;
+  }
+  setRef(node: NodeIndex, ref: number): void {
+    this.u32[node * words + REF] = ref;
+  }
+
+  /** Keeps `a` as the node's attributes, but for the inode number, which the tree decides. */
+  store(node: NodeIndex, a: Attributes): void {
+    const f = node * doubles;
+    const u = node * words;
+    const { f64, u32 } = this;
+    f64[f + SIZE] = a.size;
+    f64[f + MTIME] = a.mtimeSec;
+    f64[f + CTIME] = a.ctimeSec;
+    f64[f + ATIME] = a.atimeSec;
+    u32[u + MODE] = a.mode;
+    u32[u + UID] = a.uid;
+    u32[u + GID] = a.gid;
+    u32[u + NLINK] = a.nlink;
+    u32[u + MTIME_NS] = a.mtimeNsec;
+    u32[u + CTIME_NS] = a.ctimeNsec;
+    u32[u + ATIME_NS] = a.atimeNsec;
+    u32[u + BLOCKS_OR_RDEV] = hasDevice(a.mode) ? a.rdev : Math.min(a.blocks, 0xffffffff);
+    u32[u + FLAGS_LAYER]! |= nodeFlag.hasAttributes;
+  }
+
+  /** Fills `out`. PRE: hasAttributes. The birth time and `dev` are not kept. */
+  load(node: NodeIndex, out: Attributes): void {
+    const f = node * doubles;
+    const u = node * words;
+    const { f64, u32 } = this;
+    const mode = u32[u + MODE]!;
+    out.ino = f64[f + INO]!;
+    out.mode = mode;
+    out.size = f64[f + SIZE]!;
+    out.mtimeSec = f64[f + MTIME]!;
+    out.ctimeSec = f64[f + CTIME]!;
+    out.atimeSec = f64[f + ATIME]!;
+    out.uid = u32[u + UID]!;
+    out.gid = u32[u + GID]!;
+    out.nlink = u32[u + NLINK]!;
+    out.mtimeNsec = u32[u + MTIME_NS]!;
+    out.ctimeNsec = u32[u + CTIME_NS]!;
+    out.atimeNsec = u32[u + ATIME_NS]!;
+    out.rdev = hasDevice(mode) ? u32[u + BLOCKS_OR_RDEV]! : 0;
+    out.blocks = hasDevice(mode) ? 0 : u32[u + BLOCKS_OR_RDEV]!;
+    out.blksize = 4096;
+    out.btimeSec = 0;
+    out.btimeNsec = 0;
+    out.dev = 0;
+  }
+}
+
+function hasDevice(mode: number): boolean {
+  const type = (mode & S_IFMT) >>> 12;
+  return type === dirType.chr || type === dirType.blk;
+}

@@ -1,0 +1,41 @@
+/** Bytes of a file as its layer keeps them: a range of a descriptor, or the data parts of a sparse tar entry. */
+
+import type { Content } from '../layers/layer.js';
+import { pread, pwrite } from '../sys/file.js';
+
+/** Reads up to `length` bytes at `offset` of the file; fewer only at its end. */
+export function readContent(content: Content, offset: number, buffer: Buffer, at: number, length: number): number {
+  const wanted = Math.min(length, content.size - offset);
+  if (wanted <= 0) return 0;
+  if (content.extents !== undefined) return readExtents(content, offset, buffer, at, wanted);
+  let done = 0;
+  while (done < wanted) {
+    const got = pread(content.fd, buffer, at + done, wanted - done, content.start + offset + done);
+    done += got;
+    if (got === 0 || (content.start === 0 && done > 0)) break;
+  }
+  return done;
+}
+
+function readExtents(content: Content, offset: number, buffer: Buffer, at: number, length: number): number {
+  buffer.fill(0, at, at + length);
+  for (const extent of content.extents ?? []) {
+    const from = Math.max(offset, extent.offset);
+    const to = Math.min(offset + length, extent.offset + extent.length);
+    if (from >= to) continue;
+    pread(content.fd, buffer, at + from - offset, to - from, extent.at + from - extent.offset);
+  }
+  return length;
+}
+
+/** Copies the data parts of the first `length` bytes of a sparse entry; what lies between stays a hole. */
+export function copyExtents(content: Content, target: number, length: number): void {
+  const block = Buffer.allocUnsafeSlow(1 << 16);
+  for (const extent of content.extents ?? []) {
+    const end = Math.min(extent.offset + extent.length, length);
+    for (let offset = extent.offset; offset < end; offset += block.length) {
+      const got = pread(content.fd, block, 0, Math.min(block.length, end - offset), extent.at + offset - extent.offset);
+      pwrite(target, block, 0, got, offset);
+    }
+  }
+}

@@ -1,0 +1,365 @@
+/** Copy-up: an object of a lower layer becomes an object of the upper, in one step for everybody who looks: it is finished in the work
+ *  directory, then renamed. Owner, mode, times to the nanosecond, xattrs, ACLs and holes stay. Names of one lower file stay one file. */
+
+import { errno } from '../base/errno.js';
+import { errnoOf, FsError } from '../base/errors.js';
+import { dirType, S_IFMT } from '../base/mode.js';
+import type { Name } from '../base/name.js';
+import { DirectoryLayer } from '../layers/directory-layer.js';
+import type { LayerDir } from '../layers/layer.js';
+import { isHiddenXattr } from '../layers/markers.js';
+import { type EntryIndex, entryFlag } from '../layers/name-table.js';
+import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
+import { encodeOrigin, type Origin } from '../layers/origin.js';
+import type { Directory } from '../layers/tree.js';
+import type { Place } from '../layers/union.js';
+import { isRefusal } from '../layers/upper.js';
+import { trace } from '../observe/trace.js';
+import { O_CREAT, O_EXCL, O_RDWR } from '../sys/constants.js';
+import { clone, copyData, ftruncate, startWriteback } from '../sys/file.js';
+import { fileHandle, fsUuid } from '../sys/handle.js';
+import { linkAt, mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../sys/namespace.js';
+import { openAt } from '../sys/open.js';
+import { chmodAt, chownAt, utimensAt } from '../sys/stat.js';
+import { setxattrAt } from '../sys/xattr.js';
+import { Deferred } from '../vfs/filesystem.js';
+import { copyExtents } from './content.js';
+import { crashPoint } from './crash-point.js';
+import { type OpenFile, ownFile } from './open-files.js';
+import type { View } from './view.js';
+
+const self = '' as Name;
+
+/** Larger files are copied outside the serving thread, in bytes. */
+const inlineCopyMax = 1 << 20;
+
+/** A copy under way in another thread. */
+interface Copying {
+  made: Name;
+  file: OpenFile;
+  deferred: Deferred;
+}
+
+export class CopyUp {
+  private readonly underWay = new Map<NodeIndex, Copying>();
+  /** Errnos of copies that failed in another thread, for the request that runs again. */
+  private readonly failed = new Map<NodeIndex, number>();
+
+  constructor(private readonly view: View) {}
+
+  /** Makes the node upper if it is not. Of a regular file only the first `keep` bytes are copied: the caller truncates it there.
+   *  Throws Deferred while a large file is being copied. FsError EROFS, ENOSPC, EIO... : then nothing has changed. */
+  ensure(node: NodeIndex, keep = Number.MAX_SAFE_INTEGER): void {
+    const { view } = this;
+    if (view.isUpper(node)) return;
+    void view.upper;
+    const { nodes } = view.tree;
+    if (nodes.isDirectory(node)) {
+      this.copyDirectory(node);
+      return;
+    }
+    this.throwIfUnderWay(node);
+    view.stat(node);
+    const isLinked = nodes.nlink(node) > 1 && nodes.entry(node) !== 0 && !nodes.has(node, nodeFlag.hasPlace);
+    if (isLinked) this.findOtherNames(node);
+    for (const entry of view.tree.entriesOf(node)) this.ensure(view.tree.names.directory(entry));
+    if (nodes.type(node) === dirType.reg) this.copyFile(node, Math.min(keep, nodes.size(node)));
+    else this.publish(node, this.makeSpecial(node), undefined);
+  }
+
+  private throwIfUnderWay(node: NodeIndex): void {
+    const copying = this.underWay.get(node);
+    if (copying !== undefined) throw copying.deferred;
+    const failure = this.failed.get(node);
+    if (failure === undefined) return;
+    this.failed.delete(node);
+    throw new FsError(failure, 'copy-up');
+  }
+
+  // ---- directories -----------------------------------------------------------------------------------------------------------------
+
+  private copyDirectory(node: NodeIndex): void {
+    const { view } = this;
+    const { tree, upper, union } = view;
+    const directory = tree.directory(node);
+    const entry = tree.nodes.entry(node);
+    if (entry === 0) throw new FsError(errno.ENOENT);
+    const parent = tree.directoryOf(entry);
+    this.ensure(parent.node);
+    view.stat(node);
+    view.stat(parent.node);
+    const name = tree.names.name(entry);
+    const layer = union.layers[directory.branches[0]!]!;
+    const dir = directory.branches[1] as LayerDir; // pairs, see Directory.branches
+    const made = upper.temporaryName();
+    mkdirAt(upper.workFd, made, 0o700);
+    this.discardOnError(made, () => {
+      for (const key of layer.listxattrDirectory(dir)) {
+        const value = layer.getxattrDirectory(dir, key);
+        if (value !== undefined) this.putXattr(made, key, value);
+      }
+      this.putAttributes(made, node);
+      this.putOrigin(
+        made,
+        layer instanceof DirectoryLayer ? layer.fd(dir) : undefined,
+        self,
+        layer.inodeSpace,
+        this.inodeInLayer(node),
+      );
+      crashPoint('copy-up-directory');
+      upper.moveIn(made, true, view.upperFd(parent), name, false);
+    });
+    directory.branches.unshift(0, upper.directory(view.upperDir(parent), name));
+    this.becameUpper(node, parent);
+    trace('copyup', () => `copyup directory node=${node}`);
+  }
+
+  // ---- files and the rest ------------------------------------------------------------------------------------------------------------
+
+  private copyFile(node: NodeIndex, length: number): void {
+    const { view } = this;
+    const { upper } = view;
+    const source = view.files.reading(node);
+    const made = upper.temporaryName();
+    const file = ownFile(openAt(upper.workFd, made, O_CREAT | O_EXCL | O_RDWR, 0o600), true);
+    let isHandedOver = false;
+    try {
+      crashPoint('copy-up-data');
+      const isWhole = length === view.tree.nodes.size(node);
+      if (length > 0 && !(isWhole && source.start === 0 && source.extents === undefined && clone(source.fd, file.fd))) {
+        if (length > inlineCopyMax && source.extents === undefined) {
+          isHandedOver = true;
+          throw this.copyElsewhere(node, source, made, file, length);
+        }
+        if (source.extents !== undefined) copyExtents(source, file.fd, length);
+        else copyData(source.fd, source.start, file.fd, length);
+      }
+      ftruncate(file.fd, length);
+      this.finishFile(node, made, file);
+      isHandedOver = true;
+    } finally {
+      if (!isHandedOver) {
+        file.close();
+        upper.discard(made);
+      }
+    }
+    view.counters.add('copyUpBytes', length);
+  }
+
+  private copyElsewhere(node: NodeIndex, source: OpenFile, made: Name, file: OpenFile, length: number): Deferred {
+    const { view } = this;
+    view.files.pin(node);
+    const job = { kind: 'copy', source: source.fd, sourceStart: source.start, target: file.fd, length } as const;
+    const deferred = new Deferred(job, 'retry', (failure) => {
+      this.underWay.delete(node);
+      view.files.unpin(node);
+      try {
+        if (failure !== 0) throw new FsError(failure, 'copy-up');
+        ftruncate(file.fd, length);
+        this.finishFile(node, made, file);
+        view.counters.add('copyUpBytes', length);
+      } catch (error) {
+        this.failed.set(node, errnoOf(error) ?? errno.EIO);
+        file.close();
+        view.upper.discard(made);
+        if (errnoOf(error) === undefined) throw error;
+      }
+    });
+    this.underWay.set(node, { made, file, deferred });
+    return deferred;
+  }
+
+  /** The data is there: the rest of the object, then its place. `file` belongs to the open files afterwards. */
+  private finishFile(node: NodeIndex, made: Name, file: OpenFile): void {
+    this.putXattrs(made, node);
+    this.putAttributes(made, node);
+    // With delayed allocation a power failure could leave the new name without the data: have the disk told before the name.
+    if (!this.view.config.isVolatile) startWriteback(file.fd);
+    crashPoint('copy-up-publish');
+    this.publish(node, made, file);
+  }
+
+  private makeSpecial(node: NodeIndex): Name {
+    const { upper, union, tree } = this.view;
+    const made = upper.temporaryName();
+    const place = union.locate(node);
+    if (tree.nodes.type(node) === dirType.lnk) {
+      symlinkAt(place.layer.readlink(place.dir, place.name, place.ref), upper.workFd, made);
+    } else {
+      tree.nodes.load(node, union.lastAttributes);
+      mknodAt(upper.workFd, made, (tree.nodes.mode(node) & S_IFMT) | 0o600, union.lastAttributes.rdev);
+    }
+    this.discardOnError(made, () => {
+      this.putXattrs(made, node);
+      this.putAttributes(made, node);
+    });
+    return made;
+  }
+
+  /** Gives the finished object of the work directory the node's names. */
+  private publish(node: NodeIndex, made: Name, file: OpenFile | undefined): void {
+    const { view } = this;
+    const { tree, upper, union } = view;
+    const entries = tree.entriesOf(node);
+    const place = union.locate(node);
+    const layer = place.layer;
+    if (entries.length > 0) {
+      const sourceFd = layer instanceof DirectoryLayer ? layer.fd(place.dir) : undefined;
+      this.putOrigin(made, sourceFd, place.name, layer.inodeSpace, this.inodeInLayer(node));
+    }
+    this.discardOnError(made, () => {
+      for (const [i, entry] of entries.entries()) this.publishName(node, made, entry, i === entries.length - 1);
+    });
+    if (entries.length === 0) {
+      unlinkAt(upper.workFd, made);
+      view.files.pin(node);
+    }
+    if (file !== undefined) view.files.adopt(node, file);
+    else view.files.drop(node);
+    union.forgetPlace(node);
+    tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasOrigin);
+    tree.nodes.setLayer(node, 0);
+    view.invalidate(node);
+    view.counters.add('copyUps');
+    trace('copyup', () => `copyup node=${node} names=${entries.length}`);
+  }
+
+  private publishName(_node: NodeIndex, made: Name, entry: EntryIndex, isLast: boolean): void {
+    const { view } = this;
+    const parent = view.tree.directoryOf(entry);
+    view.stat(parent.node);
+    const fd = view.upperFd(parent);
+    const name = view.tree.names.name(entry);
+    if (isLast) view.upper.moveIn(made, false, fd, name, false);
+    else linkAt(view.upper.workFd, made, fd, name);
+    view.tree.names.setFlag(entry, hasLowerFlag);
+    this.keepTimes(parent);
+  }
+
+  /** Names of a lower multi-linked file that the view shows but has not been asked for yet: they must become names of the same upper file. */
+  private findOtherNames(node: NodeIndex): void {
+    const { view } = this;
+    const { union, tree } = view;
+    const position = tree.nodes.layer(node);
+    const ino = this.inodeInLayer(node);
+    union.setLinkedNode(position, ino, node);
+    for (const path of union.layers[position]!.namesOf(ino)) {
+      const entry = this.entryAt(path);
+      if (entry === 0) continue;
+      const other = tree.names.node(entry);
+      const isSame = !tree.nodes.isDirectory(other) && !view.isUpper(other) && tree.nodes.layer(other) === position;
+      if (isSame && tree.nodes.ino(other) === tree.nodes.ino(node)) union.statEntry(entry);
+    }
+  }
+
+  /** The entry at a path of the view; 0 where there is none. */
+  private entryAt(path: Name): EntryIndex {
+    const { union, tree } = this.view;
+    const parts = path.split('/') as Name[]; // parts of a Name are Names
+    let directory = union.root.node;
+    for (const [i, part] of parts.entries()) {
+      const entry = union.resolve(directory, part);
+      if (entry === 0 || i === parts.length - 1) return entry;
+      directory = tree.names.node(entry);
+      if (!tree.nodes.isDirectory(directory)) return 0;
+    }
+    return 0;
+  }
+
+  // ---- what every copied object gets ---------------------------------------------------------------------------------------------------
+
+  private becameUpper(node: NodeIndex, parent: Directory): void {
+    const { view } = this;
+    const entry = view.tree.nodes.entry(node);
+    view.tree.names.setFlag(entry, hasLowerFlag);
+    view.tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasOrigin);
+    view.tree.nodes.setLayer(node, 0);
+    view.invalidate(node);
+    this.keepTimes(parent);
+    view.counters.add('copyUps');
+  }
+
+  /** A copy-up is no change of the directory: its times stay. It is marked as holding objects with a foreign inode number. */
+  private keepTimes(parent: Directory): void {
+    const { view } = this;
+    const fd = view.upperFd(parent);
+    if (!parent.isImpure) {
+      parent.isImpure = true;
+      view.upper.setImpure(fd);
+    }
+    this.putTimes(fd, self, parent.node);
+  }
+
+  private putXattrs(made: Name, node: NodeIndex): void {
+    const place: Place = { ...this.view.union.locate(node) };
+    for (const key of place.layer.listxattr(place.dir, place.name, place.ref)) {
+      const value = place.layer.getxattr(place.dir, place.name, place.ref, key);
+      if (value !== undefined) this.putXattr(made, key, value);
+    }
+  }
+
+  /** What the upper cannot hold (user.* on an odd file system, labels without rights) is left out, as cp -a does. */
+  private putXattr(made: Name, key: Name, value: Buffer): void {
+    if (isHiddenXattr(key)) return;
+    try {
+      setxattrAt(this.view.upper.workFd, made, key, value);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
+  }
+
+  /** Owner, mode and times, in the order in which none undoes another; the mode after ACLs. */
+  private putAttributes(made: Name, node: NodeIndex): void {
+    const { upper, tree } = this.view;
+    const { nodes } = tree;
+    try {
+      chownAt(upper.workFd, made, nodes.uid(node), nodes.gid(node));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
+    if (nodes.type(node) !== dirType.lnk) {
+      chmodAt(upper.workFd, made, nodes.mode(node) & 0o7777);
+      this.putCapability(made, node);
+    }
+    this.putTimes(upper.workFd, made, node);
+  }
+
+  /** chown drops file capabilities: put them back. */
+  private putCapability(made: Name, node: NodeIndex): void {
+    if (this.view.tree.nodes.type(node) !== dirType.reg) return;
+    const place = this.view.union.locate(node);
+    const value = place.layer.getxattr(place.dir, place.name, place.ref, capability);
+    if (value !== undefined) this.putXattr(made, capability, value);
+  }
+
+  private putTimes(dirFd: number, name: Name, node: NodeIndex): void {
+    const times = this.view.union.lastAttributes;
+    this.view.tree.nodes.load(node, times);
+    utimensAt(dirFd, name, times.atimeSec, times.atimeNsec, times.mtimeSec, times.mtimeNsec);
+  }
+
+  private putOrigin(made: Name, sourceFd: number | undefined, name: Name, space: string, ino: number): void {
+    const { upper } = this.view;
+    const handle = sourceFd === undefined ? undefined : fileHandle(sourceFd, name);
+    const origin: Buffer | Origin = handle === undefined ? { space, ino } : encodeOrigin(handle, fsUuid(sourceFd!)); // a handle has a source
+    upper.setOrigin(upper.workFd, made, origin);
+  }
+
+  /** The node's inode number as its layer tells it. PRE: not upper. */
+  private inodeInLayer(node: NodeIndex): number {
+    this.view.union.statNode(node);
+    return this.view.union.lastAttributes.ino;
+  }
+
+  private discardOnError(made: Name, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.view.upper.discard(made);
+      throw error;
+    }
+  }
+}
+
+const capability = 'security.capability' as Name;
+const hasLowerFlag = entryFlag.hasLower;

@@ -1,0 +1,292 @@
+/** New objects: mknod, mkdir, symlink, tmpfile, link. Each appears in one step with its final owner, mode and ACL where the disk allows. */
+
+import { errno } from '../base/errno.js';
+import { FsError } from '../base/errors.js';
+import { dirType, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, typeOfMode } from '../base/mode.js';
+import { type Name, nameMax } from '../base/name.js';
+import { whiteoutPrefix } from '../layers/markers.js';
+import type { EntryIndex } from '../layers/name-table.js';
+import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
+import type { Directory } from '../layers/tree.js';
+import { isRefusal } from '../layers/upper.js';
+import { O_CREAT, O_EXCL, O_RDWR, O_TMPFILE } from '../sys/constants.js';
+import { linkAt, mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../sys/namespace.js';
+import { closeFd, openAt } from '../sys/open.js';
+import { chmodAt, chownAt, statAt } from '../sys/stat.js';
+import { getxattrAt, setxattrAt } from '../sys/xattr.js';
+import type { Caller } from '../vfs/filesystem.js';
+import { inheritAcl } from './acl.js';
+import type { CopyUp } from './copy-up.js';
+import { crashPoint } from './crash-point.js';
+import { ownFile } from './open-files.js';
+import type { View } from './view.js';
+
+const self = '' as Name;
+const defaultAclKey = 'system.posix_acl_default' as Name;
+const accessAclKey = 'system.posix_acl_access' as Name;
+
+/** What a new object is to be, ids as on disk. */
+interface Plan {
+  /** Kind and permission bits, umask and ACL applied. */
+  mode: number;
+  rdev: number;
+  target: Name | undefined;
+  uid: number;
+  gid: number;
+  access: Buffer | undefined;
+  inherited: Buffer | undefined;
+}
+
+export class Creation {
+  private readonly daemonUid = process.geteuid?.() ?? 0;
+  private readonly daemonGid = process.getegid?.() ?? 0;
+
+  constructor(
+    private readonly view: View,
+    private readonly copyUp: CopyUp,
+  ) {}
+
+  /** Makes an object with a name; returns its node with one reference. `target` is a symlink's. */
+  make(parent: NodeIndex, name: Name, mode: number, rdev: number, caller: Caller, target?: Name): NodeIndex {
+    const { view } = this;
+    const { tree } = view;
+    const { directory, entry } = this.vacancy(parent, name);
+    if ((mode & S_IFMT) === S_IFCHR && rdev === 0) throw new FsError(errno.EPERM, 'a device 0:0 would be a whiteout');
+    this.copyUp.ensure(parent);
+    const plan = this.plan(directory, mode, rdev, caller, target);
+    const node = this.makeOnDisk(directory, name, plan, entry);
+    if (entry !== 0) tree.pointEntry(directory, entry, node);
+    else tree.addEntry(directory, name, node, 0);
+    tree.nodes.addReferences(node, 1);
+    view.touched(directory);
+    return node;
+  }
+
+  /** Checks that `name` is free in a living, writable directory. Returns the entry of its whiteout, or 0. */
+  vacancy(parent: NodeIndex, name: Name): { directory: Directory; entry: EntryIndex } {
+    this.checkName(name);
+    const directory = this.view.livingDirectory(parent);
+    void this.view.upper;
+    const entry = this.view.tree.names.find(directory.node, name);
+    if (entry !== 0 && this.view.tree.names.node(entry) !== 0) throw new FsError(errno.EEXIST);
+    return { directory, entry };
+  }
+
+  checkName(name: Name): void {
+    if (name.length > nameMax) throw new FsError(errno.ENAMETOOLONG);
+    if (name.startsWith(whiteoutPrefix) && this.view.config.whNames === 'refuse') {
+      throw new FsError(errno.EPERM, `${name} would be a whiteout in an image; mount with wh_names=allow to keep it`);
+    }
+  }
+
+  private plan(directory: Directory, mode: number, rdev: number, caller: Caller, target: Name | undefined): Plan {
+    const { view } = this;
+    const { nodes } = view.tree;
+    view.stat(directory.node);
+    const inheritsGroup = (nodes.mode(directory.node) & S_ISGID) !== 0;
+    const uid = view.ids.isSquashed ? this.daemonUid : view.ids.uidOnDisk(caller.uid);
+    const gid = view.ids.isSquashed ? this.daemonGid : view.ids.gidOnDisk(caller.gid);
+    if (uid === undefined || gid === undefined)
+      throw new FsError(errno.EOVERFLOW, `no id on disk for ${caller.uid}:${caller.gid}`);
+    const isDirectory = (mode & S_IFMT) === S_IFDIR;
+    const kept = isDirectory && inheritsGroup ? mode | S_ISGID : mode;
+    const plan: Plan = {
+      mode: kept & ~caller.umask,
+      rdev,
+      target,
+      uid,
+      gid: inheritsGroup ? nodes.gid(directory.node) : gid,
+      access: undefined,
+      inherited: undefined,
+    };
+    if (target !== undefined) return { ...plan, mode };
+    const acl = this.defaultAcl(directory);
+    const inherited = acl === null ? undefined : inheritAcl(acl, kept);
+    if (acl === null || inherited === undefined) return plan;
+    return { ...plan, mode: inherited.mode, access: inherited.access, inherited: isDirectory ? acl : undefined };
+  }
+
+  private defaultAcl(directory: Directory): Buffer | null {
+    if (!this.view.config.posixAcl) return null;
+    directory.defaultAcl ??= getxattrAt(this.view.upperFd(directory), self, defaultAclKey) ?? null;
+    return directory.defaultAcl;
+  }
+
+  /** Makes the object at its place, or in the work directory first when it must be finished before it shows. */
+  private makeOnDisk(directory: Directory, name: Name, plan: Plan, covered: EntryIndex): NodeIndex {
+    const { view } = this;
+    const { upper } = view;
+    const fd = view.upperFd(directory);
+    const parentGid = view.tree.nodes.gid(directory.node);
+    const inheritsGroup = (view.tree.nodes.mode(directory.node) & S_ISGID) !== 0;
+    // a default ACL on disk would be applied a second time by the file system, with its own idea of the umask
+    const isInPlace = covered === 0 && (directory.defaultAcl ?? null) === null && plan.uid === this.daemonUid;
+    if (isInPlace) {
+      const opened = this.makeRaw(fd, name, plan);
+      return this.undoOnError(fd, name, plan, () => {
+        this.closeOnError(opened, () => this.putOwner(fd, name, plan, inheritsGroup ? parentGid : this.daemonGid));
+        return this.addNode(directory, name, plan, fd, name, opened);
+      });
+    }
+    const made = upper.temporaryName();
+    const opened = this.makeRaw(upper.workFd, made, plan);
+    return this.undoOnError(upper.workFd, made, plan, () => {
+      const isDirectory = (plan.mode & S_IFMT) === S_IFDIR;
+      this.closeOnError(opened, () => {
+        this.putOwner(upper.workFd, made, plan, this.daemonGid);
+        if (plan.access !== undefined) setxattrAt(upper.workFd, made, accessAclKey, plan.access);
+        if (plan.inherited !== undefined) setxattrAt(upper.workFd, made, defaultAclKey, plan.inherited);
+        if (isDirectory && covered !== 0) this.markOpaque(made);
+      });
+      const node = this.addNode(directory, name, plan, upper.workFd, made, opened);
+      crashPoint('create-publish');
+      this.removeNodeOnError(node, () => upper.moveIn(made, isDirectory, fd, name, covered !== 0));
+      return node;
+    });
+  }
+
+  private markOpaque(made: Name): void {
+    const { upper } = this.view;
+    const fd = openAt(upper.workFd, made, 0);
+    try {
+      upper.setOpaque(fd);
+    } finally {
+      closeFd(fd);
+    }
+  }
+
+  /** Returns the descriptor of a regular file, -1 for other kinds. */
+  private makeRaw(fd: number, name: Name, plan: Plan): number {
+    const kind = plan.mode & S_IFMT;
+    if (kind === S_IFREG) return openAt(fd, name, O_CREAT | O_EXCL | O_RDWR, plan.mode & 0o7777);
+    if (plan.target !== undefined) symlinkAt(plan.target, fd, name);
+    else if (kind === S_IFDIR) mkdirAt(fd, name, plan.mode & 0o7777);
+    else mknodAt(fd, name, plan.mode, plan.rdev);
+    return -1;
+  }
+
+  /** `gid` is the group that the file system gave it. */
+  private putOwner(fd: number, name: Name, plan: Plan, gid: number): void {
+    if (plan.uid !== this.daemonUid || plan.gid !== gid) {
+      chownAt(fd, name, plan.uid, plan.gid);
+    }
+    const special = plan.mode & (S_ISUID | S_ISGID);
+    if (special !== 0 && plan.target === undefined) chmodAt(fd, name, plan.mode & 0o7777);
+  }
+
+  private addNode(directory: Directory, name: Name, plan: Plan, fd: number, place: Name, opened: number): NodeIndex {
+    const { view } = this;
+    const { union, tree, upper } = view;
+    const attributes = union.lastAttributes;
+    if (opened >= 0) statAt(opened, self, attributes);
+    else statAt(fd, place, attributes);
+    const ino = union.viewIno(0, attributes.ino);
+    const type = typeOfMode(plan.mode);
+    let node: NodeIndex;
+    if (type === dirType.dir) {
+      const made = tree.addDirectory(type, 0, ino, [0, upper.directory(view.upperDir(directory), name)]);
+      made.isLoaded = true;
+      made.defaultAcl = plan.inherited ?? null;
+      node = made.node;
+    } else {
+      node = tree.nodes.add(type, 0, 0, ino);
+    }
+    tree.nodes.setFlag(node, nodeFlag.isUpper);
+    tree.nodes.store(node, attributes);
+    if (opened >= 0) view.files.adopt(node, ownFile(opened, true));
+    return node;
+  }
+
+  private removeNodeOnError(node: NodeIndex, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.view.files.drop(node);
+      this.view.tree.removeNode(node);
+      throw error;
+    }
+  }
+
+  private closeOnError(fd: number, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (fd >= 0) closeFd(fd);
+      throw error;
+    }
+  }
+
+  private undoOnError(fd: number, name: Name, plan: Plan, work: () => NodeIndex): NodeIndex {
+    try {
+      return work();
+    } catch (error) {
+      if ((plan.mode & S_IFMT) === S_IFDIR) this.view.upper.discardAt(fd, name);
+      else unlinkAt(fd, name);
+      throw error;
+    }
+  }
+
+  /** O_TMPFILE. */
+  makeNameless(parent: NodeIndex, mode: number, caller: Caller): NodeIndex {
+    const { view } = this;
+    const { upper } = view;
+    const directory = view.livingDirectory(parent);
+    this.copyUp.ensure(parent);
+    const plan = this.plan(directory, (mode & ~S_IFMT) | S_IFREG, 0, caller, undefined);
+    const opened = this.openNameless(plan.mode & 0o7777);
+    this.closeOnError(opened, () => {
+      this.putOwner(opened, self, plan, this.daemonGid);
+      if (plan.access !== undefined) setxattrAt(opened, self, accessAclKey, plan.access);
+    });
+    const node = this.addNode(directory, self, plan, upper.workFd, self, opened);
+    view.tree.nodes.setFlag(node, nodeFlag.isDetached);
+    view.tree.nodes.addReferences(node, 1);
+    view.files.pin(node);
+    return node;
+  }
+
+  private openNameless(mode: number): number {
+    const { upper } = this.view;
+    try {
+      return openAt(upper.workFd, '.' as Name, O_TMPFILE | O_RDWR, mode);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      throw new FsError(errno.EOPNOTSUPP, 'the file system of the upper has no O_TMPFILE');
+    }
+  }
+
+  /** A further name for `node`. */
+  link(node: NodeIndex, parent: NodeIndex, name: Name): void {
+    const { view } = this;
+    const { tree, upper, union } = view;
+    if (tree.nodes.isDirectory(node)) throw new FsError(errno.EPERM);
+    const { directory, entry } = this.vacancy(parent, name);
+    this.copyUp.ensure(node);
+    this.copyUp.ensure(parent);
+    const fd = view.upperFd(directory);
+    if (entry === 0) {
+      this.linkTo(node, fd, name);
+    } else {
+      const made = upper.temporaryName();
+      this.linkTo(node, upper.workFd, made);
+      upper.moveIn(made, false, fd, name, true);
+    }
+    if (entry !== 0) tree.pointEntry(directory, entry, node);
+    else tree.addEntry(directory, name, node, 0);
+    tree.nodes.addReferences(node, 1);
+    view.markOrigin(directory, node);
+    view.restat(node);
+    union.setLinkedNode(0, union.lastAttributes.ino, node);
+    view.touched(directory);
+  }
+
+  private linkTo(node: NodeIndex, fd: number, name: Name): void {
+    const { view } = this;
+    if (view.tree.nodes.entry(node) === 0) {
+      linkAt(view.files.pin(node).fd, self, fd, name);
+      return;
+    }
+    const place = view.union.locate(node);
+    linkAt(view.upper.fd(place.dir), place.name, fd, name);
+  }
+}

@@ -1,0 +1,64 @@
+/** Opens an OverlayFs from its configuration: directories as layers, or layers that somebody else has opened (tars of an image). */
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Descriptors } from '../layers/descriptors.js';
+import { DirectoryLayer } from '../layers/directory-layer.js';
+import type { Layer } from '../layers/layer.js';
+import { Union } from '../layers/union.js';
+import { Upper } from '../layers/upper.js';
+import type { Counters } from '../observe/counters.js';
+import { fsUuid } from '../sys/handle.js';
+import { raiseNofile, setUmask } from '../sys/process.js';
+import type { OverlayConfig } from './config.js';
+import { OpenFiles } from './open-files.js';
+import { OverlayFs } from './overlay-fs.js';
+import { View } from './view.js';
+
+/** Changes of the process that the engine rests on: a umask of 0, and as many descriptors as allowed. `layers`, top first, stand for
+ *  `config.layers` when given. FsError: ENOENT, ENOTDIR, EACCES for a layer; EROFS... for the upper. */
+export function openOverlay(config: OverlayConfig, counters: Counters, layers?: readonly Layer[]): OverlayFs {
+  setUmask(0);
+  const limit = raiseNofile();
+  const descriptors = new Descriptors(Math.min(4096, Math.floor(limit / 3)));
+  const upper = openUpper(config, descriptors);
+  const lower = layers ?? config.layers.map((path) => new DirectoryLayer(path, path, descriptors));
+  if (upper !== undefined) learnSpaces(upper, [upper, ...lower]);
+  const union = new Union({
+    layers: upper === undefined ? lower : [upper, ...lower],
+    hasUpper: upper !== undefined,
+    counters,
+    ...(upper === undefined ? {} : { originOf: (dir, name) => upper.originOf(dir, name) }),
+  });
+  const files = new OpenFiles(union, upper, Math.min(2048, Math.floor(limit / 3)));
+  const view = new View(union, upper, files, config, counters);
+  let isOpen = true;
+  return new OverlayFs(view, () => {
+    if (!isOpen) return;
+    isOpen = false;
+    files.close();
+    upper?.emptyWork();
+    if (config.isVolatile && config.work !== undefined) markVolatile(config.work);
+    descriptors.close();
+    union.close();
+  });
+}
+
+function openUpper(config: OverlayConfig, descriptors: Descriptors): Upper | undefined {
+  if (config.upper === undefined || config.work === undefined) return undefined;
+  const wanted = config.userXattr === true ? 'overlay-user' : undefined;
+  const upper = new Upper(config.upper, config.work, descriptors, wanted);
+  if (config.isVolatile) markVolatile(config.work);
+  return upper;
+}
+
+/** The kernel's own mark (OV-30): a mount that promised nothing about the disk makes later mounts refuse this upper. */
+function markVolatile(work: string): void {
+  mkdirSync(join(work, 'work', 'incompat', 'volatile'), { recursive: true });
+}
+
+function learnSpaces(upper: Upper, layers: readonly Layer[]): void {
+  for (const layer of layers) {
+    if (layer instanceof DirectoryLayer) upper.learnSpace(fsUuid(layer.fd(layer.root)), layer.inodeSpace);
+  }
+}

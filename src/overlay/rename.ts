@@ -1,0 +1,209 @@
+/** rename: a table of cases. What moves is made upper first; a directory with lower parts takes a redirect along (the kernel's format);
+ *  one that covers a lower directory becomes opaque. Every state on the way shows either the old or the new tree. */
+
+import { errno } from '../base/errno.js';
+import { FsError } from '../base/errors.js';
+import type { Name } from '../base/name.js';
+import { type EntryIndex, entryFlag } from '../layers/name-table.js';
+import type { NodeIndex } from '../layers/node-table.js';
+import { type Directory, rootIndex } from '../layers/tree.js';
+import { isRefusal } from '../layers/upper.js';
+import { renameAt, unlinkAt } from '../sys/namespace.js';
+import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from '../vfs/filesystem.js';
+import type { CopyUp } from './copy-up.js';
+import { crashPoint } from './crash-point.js';
+import type { Creation } from './creation.js';
+import type { Removal } from './removal.js';
+import type { View } from './view.js';
+
+/** One end of a rename; `entry` 0: nothing is known of the name; `node` 0: it does not show. */
+interface End {
+  directory: Directory;
+  name: Name;
+  entry: EntryIndex;
+  node: NodeIndex;
+}
+
+/** The kernel's limit for a redirect mark (redirect_max), in bytes. */
+const redirectMax = 256;
+
+export class Rename {
+  constructor(
+    private readonly view: View,
+    private readonly copyUp: CopyUp,
+    private readonly creation: Creation,
+    private readonly removal: Removal,
+  ) {}
+
+  rename(parent: NodeIndex, name: Name, newParent: NodeIndex, newName: Name, flags: number): void {
+    const from = this.end(parent, name);
+    if (from.node === 0) throw new FsError(errno.ENOENT);
+    this.creation.checkName(newName);
+    if (this.view.isRemoved(newParent)) throw new FsError(errno.ENOENT);
+    const to = this.end(newParent, newName);
+    this.check(from, to, flags);
+    if (from.node === to.node) return;
+    if ((flags & RENAME_EXCHANGE) !== 0) this.exchange(from, to);
+    else this.move(from, to, (flags & RENAME_WHITEOUT) !== 0);
+  }
+
+  private end(parent: NodeIndex, name: Name): End {
+    const { names } = this.view.tree;
+    const directory = this.view.directory(parent);
+    const entry = names.find(directory.node, name);
+    return { directory, name, entry, node: entry === 0 ? 0 : names.node(entry) };
+  }
+
+  private check(from: End, to: End, flags: number): void {
+    const { view } = this;
+    void view.upper;
+    const isExchange = (flags & RENAME_EXCHANGE) !== 0;
+    if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) throw new FsError(errno.EINVAL);
+    if (isExchange && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) !== 0) throw new FsError(errno.EINVAL);
+    if (to.node === 0) {
+      if (isExchange) throw new FsError(errno.ENOENT);
+      return;
+    }
+    if ((flags & RENAME_NOREPLACE) !== 0) throw new FsError(errno.EEXIST);
+    if (isExchange || from.node === to.node) return;
+    const { nodes } = view.tree;
+    if (nodes.isDirectory(from.node) && !nodes.isDirectory(to.node)) throw new FsError(errno.ENOTDIR);
+    if (!nodes.isDirectory(from.node) && nodes.isDirectory(to.node)) throw new FsError(errno.EISDIR);
+    if (nodes.isDirectory(to.node) && view.union.loaded(to.node).visible > 0) throw new FsError(errno.ENOTEMPTY);
+  }
+
+  private move(from: End, to: End, leavesWhiteout: boolean): void {
+    const { view } = this;
+    const { tree } = view;
+    this.prepare(from, to);
+    if (to.node !== 0) this.removal.keepForHolders(to.node);
+    const hides = view.hidesLower(from.entry) || leavesWhiteout;
+    crashPoint('rename-move');
+    this.moveOnDisk(from, to, hides);
+    crashPoint('rename-done');
+    const moved = from.node;
+    this.removal.forgetName(from.directory, from.entry, view.hidesLower(from.entry) || leavesWhiteout);
+    this.placeName(to, moved);
+    if (to.node !== 0) this.removal.lostName(to.node);
+    this.moved(moved, to);
+  }
+
+  /** Makes both directories and what moves upper, and marks a directory so that it shows the same at its new place. */
+  private prepare(moving: End, target: End): void {
+    this.copyUp.ensure(moving.directory.node);
+    this.copyUp.ensure(target.directory.node);
+    const { view } = this;
+    const directory = view.tree.nodes.isDirectory(moving.node) ? view.union.loaded(moving.node) : undefined;
+    const isMerged = directory !== undefined && (view.isMerged(directory) || !view.isUpper(moving.node));
+    const redirect = isMerged ? this.redirectOf(moving.node) : undefined;
+    this.copyUp.ensure(moving.node);
+    if (directory === undefined) return;
+    if (redirect !== undefined) {
+      view.upper.setRedirect(view.upperFd(directory), redirect);
+      crashPoint('rename-redirect');
+    } else if (target.entry !== 0 && view.hidesLower(target.entry)) {
+      view.upper.setOpaque(view.upperFd(directory));
+    }
+  }
+
+  /** Where the lower parts of a directory are, as the path from the overlay root that lower layers know (Linux ovl_get_redirect). */
+  private redirectOf(node: NodeIndex): Name {
+    const { view } = this;
+    const { tree } = view;
+    if (!view.config.redirectDir || !view.upper.canRedirect) throw new FsError(errno.EXDEV, 'redirects are off');
+    const parts: string[] = [];
+    let isAbsolute = false;
+    for (let at = node; at !== rootIndex && !isAbsolute; ) {
+      const entry = tree.nodes.entry(at);
+      const own = view.isUpper(at) ? view.upper.getRedirect(view.upperFd(tree.directory(at))) : undefined;
+      isAbsolute = own?.startsWith('/') ?? false;
+      parts.push(isAbsolute ? own!.slice(1) : (own ?? tree.names.name(entry))); // isAbsolute only if own is there
+      at = tree.names.directory(entry);
+    }
+    const redirect = `/${parts.reverse().join('/')}` as Name; // names joined
+    if (redirect.length > redirectMax) throw new FsError(errno.EXDEV, `a redirect of ${redirect.length} bytes is too long`);
+    return redirect;
+  }
+
+  private moveOnDisk(from: End, to: End, hides: boolean): void {
+    const { view } = this;
+    const { upper, tree } = view;
+    const fromFd = view.upperFd(from.directory);
+    const toFd = view.upperFd(to.directory);
+    const isDirectory = tree.nodes.isDirectory(from.node);
+    const isCovered = to.entry !== 0 && to.node === 0;
+    const isFileFormat = upper.format.whiteout === 'file';
+    if (to.node !== 0 && isDirectory && view.isUpper(to.node)) this.clearTarget(to, toFd);
+    if (isCovered && isDirectory && !isFileFormat) {
+      // the target's whiteout changes places with the directory and may serve at the source
+      renameAt(fromFd, from.name, toFd, to.name, RENAME_EXCHANGE);
+      if (!hides) unlinkAt(fromFd, from.name);
+      return;
+    }
+    this.renameLeaving(fromFd, from.name, toFd, to.name, hides);
+    if (isCovered && isFileFormat) upper.removeWhiteout(toFd, to.name);
+  }
+
+  private renameLeaving(fromFd: number, name: Name, toFd: number, newName: Name, hides: boolean): void {
+    const { upper } = this.view;
+    if (hides && upper.format.whiteout !== 'file') {
+      try {
+        renameAt(fromFd, name, toFd, newName, RENAME_WHITEOUT);
+        return;
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+      }
+    }
+    renameAt(fromFd, name, toFd, newName);
+    if (hides) upper.putWhiteout(fromFd, name);
+  }
+
+  /** An empty directory of the view may hold whiteouts on disk, and rename(2) wants it empty there too. */
+  private clearTarget(to: End, toFd: number): void {
+    const { view } = this;
+    const { upper, tree } = view;
+    const target = tree.directory(to.node);
+    if (target.whiteouts === 0 && upper.format.whiteout !== 'file') return;
+    if (upper.format.whiteout === 'file') {
+      upper.discard(view.hidesLower(to.entry) ? upper.moveOutLeavingWhiteout(toFd, to.name) : upper.moveOut(toFd, to.name));
+      return;
+    }
+    const fd = view.upperFd(target);
+    upper.setOpaque(fd);
+    upper.emptyDirectory(fd);
+  }
+
+  private exchange(from: End, to: End): void {
+    const { view } = this;
+    const { tree } = view;
+    this.prepare(from, to);
+    this.prepare(to, from);
+    renameAt(view.upperFd(from.directory), from.name, view.upperFd(to.directory), to.name, RENAME_EXCHANGE);
+    tree.pointEntry(from.directory, from.entry, to.node);
+    tree.pointEntry(to.directory, to.entry, from.node);
+    this.moved(from.node, to);
+    this.moved(to.node, from);
+  }
+
+  private placeName(to: End, node: NodeIndex): void {
+    const { tree } = this.view;
+    if (to.entry === 0) {
+      tree.addEntry(to.directory, to.name, node, 0);
+      return;
+    }
+    if (this.view.hidesLower(to.entry)) tree.names.setFlag(to.entry, entryFlag.hasLower);
+    tree.pointEntry(to.directory, to.entry, node);
+  }
+
+  /** The node has its new name in `place`. */
+  private moved(node: NodeIndex, place: End): void {
+    const { view } = this;
+    const { tree, upper } = view;
+    if (tree.nodes.isDirectory(node)) {
+      upper.moveDirectory(view.upperDir(tree.directory(node)), view.upperDir(place.directory), place.name);
+    }
+    view.markOrigin(place.directory, node);
+    view.invalidate(node);
+    view.touched(place.directory);
+  }
+}

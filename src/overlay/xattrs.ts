@@ -1,0 +1,91 @@
+/** Extended attributes of the view: what the layers store, without overlay's own, plus those that plyfs makes up to say where a file
+ *  comes from (user.plyfs.*: answered when asked for by name, never listed). */
+
+import { errno } from '../base/errno.js';
+import { FsError } from '../base/errors.js';
+import type { Name } from '../base/name.js';
+import type { LayerDir } from '../layers/layer.js';
+import { isHiddenXattr, storedXattr, viewXattr } from '../layers/markers.js';
+import type { NodeIndex } from '../layers/node-table.js';
+import { getxattrAt, listxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
+import type { CopyUp } from './copy-up.js';
+import type { View } from './view.js';
+
+const virtualPrefix = 'user.plyfs.';
+const aclPrefix = 'system.posix_acl_';
+const defaultAclKey = 'system.posix_acl_default';
+
+export class Xattrs {
+  constructor(
+    private readonly view: View,
+    private readonly copyUp: CopyUp,
+  ) {}
+
+  get(node: NodeIndex, name: Name): Buffer | undefined {
+    if (name.startsWith(virtualPrefix)) return this.virtual(node, name.slice(virtualPrefix.length));
+    if (name.startsWith(aclPrefix) && !this.view.config.posixAcl) throw new FsError(errno.EOPNOTSUPP);
+    const key = storedXattr(name);
+    if (isHiddenXattr(key)) return undefined;
+    const place = this.view.placeOnDisk(node);
+    if (place !== undefined) return getxattrAt(place.fd, place.name, key);
+    return this.fromLayer(
+      node,
+      (dir, layer) => layer.getxattrDirectory(dir, key),
+      (at) => at.layer.getxattr(at.dir, at.name, at.ref, key),
+    );
+  }
+
+  list(node: NodeIndex): Name[] {
+    const place = this.view.placeOnDisk(node);
+    const stored =
+      place !== undefined
+        ? listxattrAt(place.fd, place.name)
+        : this.fromLayer(
+            node,
+            (dir, layer) => layer.listxattrDirectory(dir),
+            (at) => at.layer.listxattr(at.dir, at.name, at.ref),
+          );
+    return stored.length === 0 ? stored : stored.filter((name) => !isHiddenXattr(name)).map(viewXattr);
+  }
+
+  set(node: NodeIndex, name: Name, value: Buffer, flags: number): void {
+    if (name.startsWith(virtualPrefix)) throw new FsError(errno.EPERM, `${name} is made up by plyfs`);
+    if (name.startsWith(aclPrefix) && !this.view.config.posixAcl) throw new FsError(errno.EOPNOTSUPP);
+    this.copyUp.ensure(node);
+    const place = this.view.upperPlace(node);
+    setxattrAt(place.fd, place.name, storedXattr(name), value, flags);
+    this.changed(node, name);
+  }
+
+  remove(node: NodeIndex, name: Name): void {
+    if (this.get(node, name) === undefined) throw new FsError(errno.ENODATA);
+    this.copyUp.ensure(node);
+    const place = this.view.upperPlace(node);
+    if (!removexattrAt(place.fd, place.name, storedXattr(name))) throw new FsError(errno.ENODATA);
+    this.changed(node, name);
+  }
+
+  private changed(node: NodeIndex, name: Name): void {
+    this.view.invalidate(node);
+    if (name === defaultAclKey) this.view.tree.directory(node).defaultAcl = undefined;
+  }
+
+  private fromLayer<T>(
+    node: NodeIndex,
+    ofDirectory: (dir: LayerDir, layer: View['union']['layers'][number]) => T,
+    ofOther: (place: ReturnType<View['union']['locate']>) => T,
+  ): T {
+    const { union, tree } = this.view;
+    if (!tree.nodes.isDirectory(node)) return ofOther(union.locate(node));
+    const { position, dir } = union.spelledOut(tree.directory(node));
+    return ofDirectory(dir, union.layers[position]!);
+  }
+
+  /** Where the file's bytes come from. */
+  private virtual(node: NodeIndex, key: string): Buffer | undefined {
+    if (key !== 'layer') return undefined;
+    const { union, tree } = this.view;
+    if (this.view.isUpper(node)) return Buffer.from('upper');
+    return Buffer.from(union.layers[tree.nodes.layer(node)]!.label);
+  }
+}
