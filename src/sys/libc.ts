@@ -124,7 +124,9 @@ export function openTree(dirFd: number, path: Buffer, flags: number): number {
   return syscallOpenTree(openTreeNumber, dirFd, path, flags);
 }
 
+/** struct xattr_args: u64 value, u32 size, u32 flags; and the Buffer it speaks of: nearly always the same. */
 const xattrArgs = Buffer.alloc(16);
+let xattrInto: Buffer | undefined;
 const syscallGetxattrat = declareSyscall<[number, Buffer, number, Buffer, Buffer, number]>(
   'int',
   'void *',
@@ -136,8 +138,11 @@ const syscallGetxattrat = declareSyscall<[number, Buffer, number, Buffer, Buffer
 const getxattratNumber = numberOf('getxattrat');
 /** getxattrat(2), since Linux 6.13: the value goes to `into`. */
 export function getxattrat(dirFd: number, path: Buffer, flags: number, key: Buffer, into: Buffer): number {
-  putWord(xattrArgs, 0, addressOf(into));
-  xattrArgs.writeUInt32LE(into.length, 8);
+  if (into !== xattrInto) {
+    putWord(xattrArgs, 0, addressOf(into));
+    xattrArgs.writeUInt32LE(into.length, 8);
+    xattrInto = into;
+  }
   return syscallGetxattrat(getxattratNumber, dirFd, path, flags, key, xattrArgs, xattrArgs.length);
 }
 
