@@ -7,7 +7,9 @@ import { type Name, nameFromText } from '../base/name.js';
 import {
   AT_FDCWD,
   O_CLOEXEC,
+  O_DIRECTORY,
   O_NOFOLLOW,
+  O_PATH,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_SYMLINKS,
@@ -36,9 +38,10 @@ how.writeUInt32LE(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV | RESO
 let hasOpenat2 = true;
 
 /** As openAt, and no component of `name` may leave `dirFd` upwards (EXDEV), cross a mount point (EXDEV) or be a symlink (ELOOP).
- *  Before Linux 5.6, or where a sandbox forbids openat2, only the last component is guarded. */
+ *  Before Linux 5.6, or where a sandbox forbids openat2, `name` is walked step by step instead: ENOTDIR in place of ELOOP on the way,
+ *  `..` is refused altogether, and mount points are crossed. */
 export function openBeneath(dirFd: number, name: Name, flags: number, mode = 0): number {
-  if (!hasOpenat2 || name === '') return openAt(dirFd, name, flags, mode);
+  if (!hasOpenat2 || name === '') return openStepwise(dirFd, name, flags, mode);
   how.writeInt32LE(flags | O_CLOEXEC | O_NOFOLLOW, 0);
   how.writeUInt32LE(mode, 8);
   const path = nameBytes(name);
@@ -50,7 +53,23 @@ export function openBeneath(dirFd: number, name: Name, flags: number, mode = 0):
     if (number === errno.EINTR || number === errno.EAGAIN) continue;
     if (number !== errno.ENOSYS && !(number === errno.EPERM && isForbidden())) throw new FsError(number, 'openat2');
     hasOpenat2 = false;
-    return openAt(dirFd, name, flags, mode);
+    return openStepwise(dirFd, name, flags, mode);
+  }
+}
+
+function openStepwise(dirFd: number, name: Name, flags: number, mode: number): number {
+  const steps = name.split('/') as Name[]; // parts of a Name are bytes too
+  if ((steps.length > 1 && steps[0] === '') || steps.includes('..' as Name)) throw new FsError(errno.EXDEV, 'openat');
+  let at = dirFd;
+  try {
+    for (let i = 0; i < steps.length - 1; i++) {
+      const next = openAt(at, steps[i]!, O_PATH | O_DIRECTORY);
+      if (at !== dirFd) closeFd(at);
+      at = next;
+    }
+    return openAt(at, steps[steps.length - 1]!, flags, mode);
+  } finally {
+    if (at !== dirFd) closeFd(at);
   }
 }
 
