@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { errnoName } from '../src/base/errno.js';
 import { FsError } from '../src/base/errors.js';
 import { dumpTree } from './dump.js';
+import { become } from './libc.js';
 import { runOperation, Session } from './operations.js';
 import { formatTree } from './tree.js';
 
@@ -29,6 +30,7 @@ function answer(request: AgentRequest): AgentReply {
   if (request.begin !== undefined) session = new Session(request.begin);
   if (request.end === true) session?.end();
   if (request.dump !== undefined) {
+    become(0, 0, [0]);
     const { lines, problems } = dumpTree(request.dump);
     return { ok: formatTree(lines), problems };
   }

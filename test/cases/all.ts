@@ -2,6 +2,17 @@
 
 import type { Case } from '../case.js';
 import { copyUpCases } from './copy-up.js';
+import { fileCases } from './files.js';
 import { markerCases } from './markers.js';
+import { nameCases } from './names.js';
+import { renameCases } from './rename.js';
+import { rightCases } from './rights.js';
 
-export const allCases: readonly Case[] = [...markerCases, ...copyUpCases];
+export const allCases: readonly Case[] = [
+  ...markerCases,
+  ...copyUpCases,
+  ...nameCases,
+  ...renameCases,
+  ...fileCases,
+  ...rightCases,
+];
