@@ -13,7 +13,7 @@ export function stageGround(stage: Stage, by: Implementer): Ground {
     run: (line) => stage.run(line),
     dump: () => stage.dump(),
     dumpUpper: () => stage.dumpUpper(),
-    dropCaches,
+    dropCaches: () => dropCaches(),
     async remount() {
       await stage.unmount();
       await stage.mount(by);
