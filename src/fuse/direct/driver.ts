@@ -1,0 +1,200 @@
+/** The direct driver: plyfs opens /dev/fuse, mounts, and speaks the protocol itself. As root through mount(2); without the right to
+ *  mount through fusermount3. */
+
+import { Attributes } from '../../base/attributes.js';
+import { errno } from '../../base/errno.js';
+import { errnoOf, FsError, PlyfsError } from '../../base/errors.js';
+import { isDirectory } from '../../base/mode.js';
+import type { Counters } from '../../observe/counters.js';
+import { log } from '../../observe/log.js';
+import { enableTrace, trace } from '../../observe/trace.js';
+import * as c from '../../sys/constants.js';
+import { fusermountMount, fusermountUnmount } from '../../sys/fusermount.js';
+import { bdiTune, mount, mountTable, umount } from '../../sys/mount.js';
+import { closeFd, openPath } from '../../sys/open.js';
+import { setNonblocking } from '../../sys/poll.js';
+import { setIoFlusher } from '../../sys/process.js';
+import { statPath } from '../../sys/stat.js';
+import type { FileSystem } from '../../vfs/filesystem.js';
+import type { Attachment, Driver, DriverOptions } from '../driver.js';
+import { IoThreads } from './io-threads.js';
+import { maxWriteBytes } from './negotiate.js';
+import { Session } from './session.js';
+
+const devicePath = '/dev/fuse';
+/** Copies and fsyncs that run at a time. */
+const ioThreads = 2;
+
+export const directDriver: Driver = {
+  name: 'direct',
+
+  attach(options: DriverOptions): Attachment {
+    replaceStale(options.target);
+    checkTarget(options.target);
+    const fd = mountHere(options);
+    setNonblocking(fd);
+    if (!options.isReadOnly) tuneWriteback(options.target);
+    return { fd };
+  },
+
+  async serve(
+    fs: FileSystem,
+    attachment: Attachment,
+    options: DriverOptions,
+    counters: Counters,
+    ready: () => void,
+  ): Promise<void> {
+    enableTrace(options.trace);
+    // Writeback of our own mount must not wait for memory that this thread is asked to write back.
+    setIoFlusher();
+    const session = new Session(fs, attachment.fd, options, counters, new IoThreads(ioThreads));
+    ready();
+    try {
+      session.run();
+    } finally {
+      fs.destroy();
+      closeFd(attachment.fd);
+    }
+  },
+
+  detach(options: DriverOptions, isLazy: boolean): void {
+    try {
+      umount(options.target, isLazy ? c.MNT_DETACH | c.UMOUNT_NOFOLLOW : c.UMOUNT_NOFOLLOW);
+    } catch (error) {
+      const number = errnoOf(error);
+      // Gone already is what was wanted.
+      if (number === errno.EINVAL || number === errno.ENOENT) return;
+      if (number !== errno.EPERM && number !== errno.EBUSY) throw error;
+      if (number === errno.EPERM) {
+        fusermountUnmount(options.target, isLazy);
+        return;
+      }
+      const advice = 'stop the processes that use it, or unmount lazily';
+      throw new PlyfsError('target-busy', `${options.target} is in use: ${advice}`, { cause: error });
+    }
+  },
+};
+
+/** Unmounts what a daemon that is gone left behind: every access to it is ENOTCONN. */
+function replaceStale(target: string): void {
+  while (statErrno(target) === errno.ENOTCONN) {
+    log('warn', `${target}: replacing a mount whose daemon is gone`);
+    try {
+      umount(target, c.MNT_DETACH | c.UMOUNT_NOFOLLOW);
+    } catch (error) {
+      if (errnoOf(error) !== errno.EPERM) throw error;
+      fusermountUnmount(target, true);
+    }
+  }
+}
+
+function statErrno(path: string): number {
+  try {
+    return statPath(path, new Attributes()) ? 0 : errno.ENOENT;
+  } catch (error) {
+    const number = errnoOf(error);
+    if (number === undefined) throw error;
+    return number;
+  }
+}
+
+function checkTarget(target: string): void {
+  const found = new Attributes();
+  const refuse = (code: string, why: string): never => {
+    throw new PlyfsError(code, `cannot mount on ${target}: ${why}`);
+  };
+  const number = statErrno(target);
+  if (number === errno.ENOENT) refuse('target-missing', 'it does not exist; make the directory first');
+  if (number === errno.EACCES) refuse('target-denied', 'it cannot be reached with your rights');
+  if (number !== 0) throw new FsError(number, target);
+  statPath(target, found);
+  if (!isDirectory(found.mode)) refuse('target-no-directory', 'it is not a directory');
+}
+
+/** The device's descriptor of a new mount on the target. */
+function mountHere(options: DriverOptions): number {
+  const fd = openDevice();
+  try {
+    mount(options.source, options.target, `fuse.${options.subtype}`, mountFlags(options), mountData(options, fd));
+    return fd;
+  } catch (error) {
+    closeFd(fd);
+    const number = errnoOf(error);
+    if (number === errno.EPERM) return fusermountMount(options.target, fusermountOptions(options));
+    if (number === errno.EBUSY) {
+      throw new PlyfsError('target-busy', `cannot mount on ${options.target}: it is busy; choose another directory`, {
+        cause: error,
+      });
+    }
+    const text = error instanceof Error ? error.message : String(error);
+    throw new PlyfsError('mount-failed', `cannot mount on ${options.target}: ${text}`, { cause: error });
+  }
+}
+
+function openDevice(): number {
+  try {
+    return openPath(devicePath, c.O_RDWR);
+  } catch (error) {
+    const number = errnoOf(error);
+    if (number === undefined) throw error;
+    const isMissing = number === errno.ENOENT || number === errno.ENODEV || number === errno.ENXIO;
+    const why = isMissing
+      ? `${devicePath} is missing: load the fuse module (modprobe fuse), or in a container add the device (--device ${devicePath})`
+      : `${devicePath} cannot be opened (${error instanceof Error ? error.message : number}): get read and write access to it`;
+    throw new PlyfsError('no-device', why, { cause: error });
+  }
+}
+
+/** mount(8) words that are flags of mount(2). */
+const flagWords: Record<string, number> = {
+  nosuid: c.MS_NOSUID,
+  nodev: c.MS_NODEV,
+  noexec: c.MS_NOEXEC,
+  noatime: c.MS_NOATIME,
+  nodiratime: c.MS_NODIRATIME,
+  relatime: c.MS_RELATIME,
+  strictatime: c.MS_STRICTATIME,
+  sync: c.MS_SYNCHRONOUS,
+  dirsync: c.MS_DIRSYNC,
+  nosymfollow: c.MS_NOSYMFOLLOW,
+  lazytime: c.MS_LAZYTIME,
+};
+/** Words that say what is the case anyway. */
+const defaultWords = new Set(['suid', 'dev', 'exec', 'atime', 'diratime', 'async', 'defaults', 'rw', 'ro']);
+
+function mountFlags(options: DriverOptions): number {
+  let flags = options.isReadOnly ? c.MS_RDONLY : 0;
+  for (const word of options.mountFlags) {
+    const flag = flagWords[word];
+    if (flag !== undefined) flags |= flag;
+    else if (!defaultWords.has(word))
+      throw new PlyfsError('unknown-mount-flag', `${word} is not a mount flag`, { exitStatus: 2 });
+  }
+  return flags;
+}
+
+function mountData(options: DriverOptions, fd: number): string {
+  const words = [`fd=${fd}`, 'rootmode=40000', `user_id=${process.getuid?.() ?? 0}`, `group_id=${process.getgid?.() ?? 0}`];
+  return [...words, ...accessWords(options)].join(',');
+}
+
+function accessWords(options: DriverOptions): string[] {
+  const words: string[] = [`max_read=${maxWriteBytes}`];
+  if (options.allowOther) words.push('allow_other');
+  if (options.defaultPermissions) words.push('default_permissions');
+  return words;
+}
+
+/** fusermount3 takes mount(8)'s words; commas and backslashes within a value are escaped. */
+function fusermountOptions(options: DriverOptions): string {
+  const escaped = (text: string) => text.replace(/[\\,]/g, '\\$&');
+  const words = [`fsname=${escaped(options.source)}`, `subtype=${escaped(options.subtype)}`, ...accessWords(options)];
+  const flags = options.mountFlags.filter((word) => word in flagWords);
+  return [...words, options.isReadOnly ? 'ro' : 'rw', ...flags].join(',');
+}
+
+/** Lifts FUSE's limit of 1 % dirty pages, which would throttle writeback. Without root it stays, and the mount is only slower. */
+function tuneWriteback(target: string): void {
+  const entry = mountTable().findLast((mounted) => mounted.target === target);
+  if (entry !== undefined) for (const failure of bdiTune(entry.device)) trace('fuse', () => failure);
+}

@@ -1,0 +1,110 @@
+/** Requests that wait for bytes to move: parked here while an I/O thread works, and handed back when it is done.
+ *
+ *  The serving thread never returns to its event loop, so results are fetched, not received: an I/O thread puts its result into a
+ *  message port, counts it in shared memory and wakes the eventfd that the serving loop polls beside the device. */
+
+import type { Deferred, Job } from '../../vfs/filesystem.js';
+
+/** What an I/O thread is asked: a job of the file system, or a notification to write to the device. */
+export type Task = Job | { kind: 'notify'; device: number; message: Uint8Array };
+
+export interface TaskResult {
+  id: number;
+  /** 0: done. */
+  errno: number;
+  /** Bytes copied. */
+  result: number;
+}
+
+/** Who does the work: I/O threads (io-threads.ts), in tests the test. */
+export interface TaskRunner {
+  /** A notification has no result. */
+  start(id: number, task: Task): void;
+  /** Costs next to nothing to ask. */
+  readonly hasResult: boolean;
+  /** The next result, or undefined. */
+  take(): TaskResult | undefined;
+  /** Readable when there may be a result; -1 before the first task. */
+  readonly wakeFd: number;
+  /** To be called when wakeFd was found readable. */
+  drain(): void;
+  /** Ends the threads. PRE: no task is running. */
+  close(): void;
+}
+
+/** A job under way and copies of the requests that wait for it. */
+interface Pending {
+  deferred: Deferred;
+  requests: Buffer[];
+}
+
+/** A request whose job has ended. `errno` and `result` are the job's. */
+export interface Resumed {
+  deferred: Deferred;
+  request: Buffer;
+  errno: number;
+  result: number;
+}
+
+export class Jobs {
+  private readonly pending = new Map<number, Pending>();
+  private lastId = 0;
+
+  constructor(private readonly runner: TaskRunner) {}
+
+  /** Jobs under way. */
+  get running(): number {
+    return this.pending.size;
+  }
+
+  /** Whether one of them has ended and waits for `collect`. */
+  get hasEnded(): boolean {
+    return this.runner.hasResult;
+  }
+
+  get wakeFd(): number {
+    return this.runner.wakeFd;
+  }
+
+  /** Keeps `request` (a copy of its own) until the job of `deferred` has ended, and starts the job if it does not run yet. */
+  park(deferred: Deferred, request: Buffer): void {
+    for (const entry of this.pending.values()) {
+      if (entry.deferred !== deferred) continue;
+      entry.requests.push(request);
+      return;
+    }
+    const id = ++this.lastId;
+    this.pending.set(id, { deferred, requests: [request] });
+    this.runner.start(id, deferred.job);
+  }
+
+  /** Sends a notification from an I/O thread; nobody waits for it. */
+  notify(device: number, message: Uint8Array): void {
+    this.runner.start(0, { kind: 'notify', device, message });
+  }
+
+  /** Calls `finish` of every job that has ended, then `resume` for each request that waited, in the order of parking. Returns how many
+   *  requests there were. */
+  collect(resume: (resumed: Resumed) => void): number {
+    let count = 0;
+    for (let ended = this.runner.take(); ended !== undefined; ended = this.runner.take()) {
+      const entry = this.pending.get(ended.id);
+      if (entry === undefined) continue;
+      this.pending.delete(ended.id);
+      const { deferred } = entry;
+      const { errno, result } = ended;
+      deferred.finish(errno, result);
+      for (const request of entry.requests) resume({ deferred, request, errno, result });
+      count += entry.requests.length;
+    }
+    return count;
+  }
+
+  drain(): void {
+    this.runner.drain();
+  }
+
+  close(): void {
+    this.runner.close();
+  }
+}

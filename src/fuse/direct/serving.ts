@@ -1,0 +1,37 @@
+/** What an operation works with: the file system, the agreement with the kernel, the reply under construction and what is remembered
+ *  from request to request. */
+
+import { Attributes } from '../../base/attributes.js';
+import type { Counters } from '../../observe/counters.js';
+import type { FileSystem } from '../../vfs/filesystem.js';
+import type { DriverOptions } from '../driver.js';
+import { type Lifetime, lifetime } from '../protocol/attributes.js';
+import { entryOut } from '../protocol/structs.js';
+import { Listing } from './listing.js';
+import { type Agreement, maxWriteBytes, resolveIo } from './negotiate.js';
+import { OpenFiles } from './open-files.js';
+import { Reply } from './reply.js';
+
+export class Serving {
+  /** Room for a READ of the largest size, and for an entry behind it. */
+  readonly reply = new Reply(maxWriteBytes + entryOut.size);
+  readonly attributes = new Attributes();
+  /** How long the kernel may keep entries, misses and attributes. */
+  readonly valid: Lifetime;
+  readonly listing: Listing;
+  readonly openFiles: OpenFiles;
+  /** Nothing is agreed on before INIT. */
+  agreement: Agreement;
+
+  constructor(
+    readonly fs: FileSystem,
+    readonly device: number,
+    readonly options: DriverOptions,
+    readonly counters: Counters,
+  ) {
+    this.valid = lifetime(options.timeoutSec);
+    this.listing = new Listing(this);
+    this.openFiles = new OpenFiles(fs, device);
+    this.agreement = { minor: 0, flags: new Set(), io: resolveIo(options), maxWrite: maxWriteBytes };
+  }
+}

@@ -1,0 +1,66 @@
+/** The operations on extended attributes. */
+
+import { errno } from '../../base/errno.js';
+import { FsError } from '../../base/errors.js';
+import { S_ISGID } from '../../base/mode.js';
+import { SETXATTR_ACL_KILL_SGID } from '../protocol/constants.js';
+import { getxattrOut, setxattrCompatIn, setxattrIn } from '../protocol/structs.js';
+import { bodyAt, bodyWord } from './reply.js';
+import type { Request } from './request.js';
+import type { Serving } from './serving.js';
+
+/** The input has a long form since 7.33, used only where SETXATTR_EXT was agreed on. */
+export function setXattr(s: Serving, rq: Request): number {
+  const isLong = s.agreement.flags.has('SETXATTR_EXT');
+  const input = isLong ? setxattrIn.read(rq.words, rq.body(setxattrIn.size)) : readShort(rq);
+  const { size, flags, setxattr_flags } = input;
+  const name = rq.name();
+  const at = rq.data(size);
+  // The value is copied: the file system may keep it.
+  s.fs.setxattr(rq.node, name, Buffer.from(rq.bytes.subarray(at, at + size)), flags);
+  if ((setxattr_flags & SETXATTR_ACL_KILL_SGID) !== 0) dropSetgid(s, rq);
+  return 0;
+}
+
+function readShort(rq: Request): { size: number; flags: number; setxattr_flags: number } {
+  const { size, flags } = setxattrCompatIn.read(rq.words, rq.body(setxattrCompatIn.size));
+  return { size, flags, setxattr_flags: 0 };
+}
+
+/** posix_acl_update_mode: who is not in the file's group and lacks CAP_FSETID loses setgid by setting the access ACL. */
+function dropSetgid(s: Serving, rq: Request): void {
+  s.fs.getattr(rq.node, s.attributes);
+  const { mode } = s.attributes;
+  if ((mode & S_ISGID) !== 0) s.fs.setattr(rq.node, { mode: mode & ~S_ISGID & 0o7777 }, rq.caller);
+}
+
+/** Size 0 asks how long the value is; a value longer than `size` is ERANGE. */
+export function getXattr(s: Serving, rq: Request, { size }: { size: number }): number {
+  const value = s.fs.getxattr(rq.node, rq.name());
+  if (value === undefined) throw new FsError(errno.ENODATA);
+  if (size === 0) return answerSize(s, value.length);
+  if (value.length > size) throw new FsError(errno.ERANGE);
+  value.copy(s.reply.bytes, bodyAt);
+  return value.length;
+}
+
+/** The names, each with its NUL. */
+export function listXattr(s: Serving, rq: Request, { size }: { size: number }): number {
+  const names = s.fs.listxattr(rq.node);
+  let length = 0;
+  for (const name of names) length += name.length + 1;
+  if (size === 0) return answerSize(s, length);
+  if (length > size) throw new FsError(errno.ERANGE);
+  let at = bodyAt;
+  for (const name of names) {
+    at += s.reply.bytes.write(name, at, 'latin1');
+    s.reply.bytes[at++] = 0;
+  }
+  return length;
+}
+
+function answerSize(s: Serving, size: number): number {
+  getxattrOut.value.size = size;
+  getxattrOut.write(s.reply.words, bodyWord, getxattrOut.value);
+  return getxattrOut.size;
+}
