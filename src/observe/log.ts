@@ -6,9 +6,13 @@ export type LogLevel = 'info' | 'warn' | 'error';
 
 /** Writes synchronously, so that a serving thread that never returns to its event loop is heard. Losing the log is not an error. */
 export function log(level: LogLevel, text: string): void {
-  const line = `${new Date().toISOString()} ${level} ${text.replaceAll('\n', '\n    ')}\n`;
+  writeStderr(`${new Date().toISOString()} ${level} ${text.replaceAll('\n', '\n    ')}\n`);
+}
+
+/** Writes `text` to stderr now; what cannot be written is dropped. */
+export function writeStderr(text: string): void {
   try {
-    writeSync(2, line);
+    writeSync(2, text);
   } catch (error) {
     if (!isGone(error)) throw error;
   }
