@@ -118,7 +118,7 @@ export class TarIndex {
     return index;
   }
 
-  /** The entry `name` of directory `dir`, -1 if there is none. No allocation. */
+  /** The entry `name` of directory `dir`, -1 if there is none. No allocation. PRE: `dir` is a directory. */
   find(dir: number, name: Name): number {
     let low = this.columns.data[dir]!;
     let high = low + this.columns.size[dir]!;
@@ -323,7 +323,8 @@ function checkEntry(index: TarIndex, entry: number): void {
   const kind = c.mode[entry]! & S_IFMT;
   // Children have higher numbers than their directory, so a walk ends.
   if (entry > 0 && c.parent[entry]! >= entry) throw badIndex(`has entry ${entry} before its directory`);
-  if (!(data >= 0 && end >= data)) throw badIndex(`has entry ${entry} with a negative place`);
+  if (!(data >= 0 && end >= data && Number.isSafeInteger(data) && Number.isSafeInteger(end)))
+    throw badIndex(`has entry ${entry} nowhere`);
   if (kind === S_IFDIR && (end > entries || (end > data && data <= entry)))
     throw badIndex(`has directory ${entry} with children it cannot have`);
   if ((kind === S_IFLNK || kind === 0) && end > c.targets.length) throw badIndex(`has link ${entry} without its target`);

@@ -1,0 +1,35 @@
+/** Layers out of tar bytes, for tests: the tar is put into a file, with something before it, as in an archive. */
+
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { TarIndex } from '../src/layers/tar-index.js';
+import { TarIndexBuilder } from '../src/layers/tar-index-builder.js';
+import { TarLayer } from '../src/layers/tar-layer.js';
+import { defaultLimits, type TarLimits } from '../src/tar/limits.js';
+
+const start = 777;
+
+/** A directory that goes when the test ends. */
+export function tempDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'plyfs-test-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** The index of `tar`, given to the builder in pieces of `pieceBytes`, saved and loaded. */
+export function indexOf(tar: Buffer, pieceBytes = tar.length, limits: TarLimits = defaultLimits): TarIndex {
+  const builder = new TarIndexBuilder(limits);
+  for (let at = 0; at < tar.length; at += pieceBytes) builder.push(tar.subarray(at, at + pieceBytes));
+  return TarIndex.load(Buffer.from(builder.finish().bytes));
+}
+
+export function layerOf(t: TestContext, tar: Buffer, pieceBytes?: number): TarLayer {
+  const file = join(tempDirectory(t), 'layer');
+  writeFileSync(file, Buffer.concat([Buffer.alloc(start, 'x'), tar]));
+  const fd = openSync(file, 'r');
+  t.after(() => layer.close());
+  const layer = new TarLayer('sha256:test', indexOf(tar, pieceBytes), { fd, start, close: () => closeSync(fd) });
+  return layer;
+}
