@@ -1,0 +1,38 @@
+/** plyfs mounts: what is mounted, and where its process and log are. */
+
+import { listMounts, type MountSummary } from '../../container/mount-list.js';
+import { newCommand } from '../command.js';
+
+export const command = newCommand('mounts', 'Lists your plyfs mounts: target, driver, daemon, layers, upper and log.', [
+  'plyfs mounts',
+  'plyfs mounts --json',
+])
+  .option('--json', 'print a JSON array')
+  .action((options: { json?: boolean }) => {
+    const mounts = listMounts();
+    if (options.json === true) process.stdout.write(`${JSON.stringify(mounts, undefined, 2)}\n`);
+    else process.stdout.write(mounts.map(describe).join('\n'));
+  });
+
+function describe(mount: MountSummary): string {
+  const lines = [
+    `${mount.target}  (${mount.driver}, ${mount.isReadOnly ? 'read-only' : 'writable'}, pid ${mount.pid}${remark(mount)})`,
+  ];
+  if (mount.upper !== null) lines.push(`  upper  ${mount.upper}`);
+  for (const layer of mount.layers) lines.push(`  layer  ${layer}`);
+  if (mount.log !== null) lines.push(`  log    ${mount.log}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function remark(mount: MountSummary): string {
+  switch (mount.state) {
+    case 'live':
+      return '';
+    case 'detached':
+      return ', detached: ends with its last user';
+    case 'dead':
+      return ', dead: plyfs umount clears it away';
+    default:
+      return mount.state satisfies never;
+  }
+}

@@ -1,0 +1,31 @@
+/** plyfs stats: requests by kind, their latency in the daemon, and the counters of the engine. */
+
+import { mountStats } from '../../container/mount-list.js';
+import type { MountStats } from '../../container/stats.js';
+import { newCommand } from '../command.js';
+
+export const command = newCommand('stats', 'Shows what the mount on TARGET has done since it was made.', [
+  'plyfs stats /mnt',
+  'plyfs stats --json /mnt',
+])
+  .argument('<target>', 'a mount point')
+  .option('--json', 'print a JSON object')
+  .action(async (target: string, options: { json?: boolean }) => {
+    const stats = await mountStats(target, process.cwd());
+    process.stdout.write(options.json === true ? `${JSON.stringify(stats, undefined, 2)}\n` : describe(stats));
+  });
+
+function describe(stats: MountStats): string {
+  const requests = Object.entries(stats.requests).sort((a, b) => b[1] - a[1]);
+  const latency = stats.latency.map(({ belowUs, count }) => [`below ${belowUs} us`, count] as [string, number]);
+  return [
+    section('Requests', requests),
+    section('Time in the daemon', latency),
+    section('Counters', Object.entries(stats.counters)),
+  ].join('\n');
+}
+
+function section(title: string, rows: [string, number][]): string {
+  const width = Math.max(0, ...rows.map(([name]) => name.length));
+  return `${title}\n${rows.map(([name, count]) => `  ${name.padEnd(width)} ${String(count).padStart(12)}\n`).join('')}`;
+}

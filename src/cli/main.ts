@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+/** The command line: finds the command's file and runs it. Each is loaded only when it is asked for. */
+
+import { readFileSync } from 'node:fs';
+import type { Command } from './command.js';
+import { reportError } from './report.js';
+
+interface Row {
+  summary: string;
+  /** The module of the command. Those built on command.ts export `command`; others `run`, which resolves to the exit status. */
+  load: () => Promise<{ command: Command } | { run: (words: readonly string[]) => Promise<number> }>;
+}
+
+/** In the order of the help. */
+const commands: Readonly<Record<string, Row>> = {
+  mount: { summary: 'merge layers and show them as a directory', load: () => import('./commands/mount.js') },
+  umount: { summary: 'end a mount', load: () => import('./commands/umount.js') },
+  mounts: { summary: 'list the mounts', load: () => import('./commands/mounts.js') },
+  stats: { summary: 'show what a mount has done', load: () => import('./commands/stats.js') },
+};
+
+async function main(words: readonly string[]): Promise<number> {
+  const [first = 'help', ...rest] = words;
+  if (Object.hasOwn(commands, first)) return run(first, rest);
+  if (first === 'help' && Object.hasOwn(commands, rest[0] ?? '')) return run(rest[0] ?? '', ['--help']);
+  if (['help', '-h', '--help'].includes(first)) return print(help());
+  if (['version', '-V', '--version'].includes(first)) return print(`plyfs ${version()}\n`);
+  // mount(8) calls its helpers `plyfs SOURCE TARGET -o OPTIONS`, containers/storage `plyfs -o OPTIONS TARGET`.
+  if (words.some((word) => word.startsWith('-o'))) return run('mount', words);
+  process.stderr.write(`plyfs: unknown command ${first}; plyfs --help lists the commands\n`);
+  return 2;
+}
+
+async function run(word: string, words: readonly string[]): Promise<number> {
+  const module = await commands[word]!.load(); // the caller looked it up
+  if ('run' in module) return module.run(words);
+  const { runCommand } = await import('./command.js');
+  return runCommand(module.command, words);
+}
+
+function help(): string {
+  const width = Math.max(...Object.keys(commands).map((word) => word.length));
+  const lines = Object.entries(commands).map(([word, { summary }]) => `  ${word.padEnd(width)}  ${summary}`);
+  return `Usage: plyfs COMMAND [options]
+
+A union file system for container images: merges layers copy-on-write and mounts the view.
+
+Commands:
+${lines.join('\n')}
+
+Example:
+  plyfs mount --layer base --layer app --upper changes /mnt
+
+plyfs COMMAND --help tells more.
+`;
+}
+
+function version(): string {
+  const json: unknown = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+  return typeof json === 'object' && json !== null && 'version' in json ? String(json.version) : 'unknown';
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.exitCode = reportError(error);
+}

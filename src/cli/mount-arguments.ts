@@ -1,0 +1,153 @@
+/** The command line of `plyfs mount`, read without the commander package: loading it would be a tenth of the time a mount takes. */
+
+import { PlyfsError } from '../base/errors.js';
+import { MountOptions, readMountOptions } from '../container/mount-options.js';
+import type { MountRequest } from '../container/mount-request.js';
+
+interface Draft {
+  options: MountOptions;
+  /** Bottom first, as written. */
+  layers: string[];
+  isForeground: boolean;
+  isForPeople: boolean;
+}
+
+interface Flag {
+  names: readonly string[];
+  /** What the value is called in the help; undefined for a flag without one. */
+  value?: string;
+  help: string;
+  apply: (draft: Draft, value: string) => void;
+}
+
+const viaOption = (name: string) => (draft: Draft, value: string) =>
+  readMountOptions(value === '' ? name : `${name}=${value}`, draft.options);
+
+const flags: readonly Flag[] = [
+  {
+    names: ['-o', '--options'],
+    value: 'OPTIONS',
+    help: 'options as of overlayfs, fuse-overlayfs and mount(8), separated by commas; may be repeated',
+    apply: (draft, value) => readMountOptions(value, draft.options),
+  },
+  {
+    names: ['--layer'],
+    value: 'DIR',
+    help: 'a read-only layer; repeat it for each layer, the bottom one first',
+    apply: (draft, value) => draft.layers.push(value),
+  },
+  {
+    names: ['--upper'],
+    value: 'DIR',
+    help: 'where changes go; made if missing. Without it the mount is read-only',
+    apply: (draft, value) => {
+      draft.options.upper = value;
+      draft.isForPeople = true;
+    },
+  },
+  {
+    names: ['--work'],
+    value: 'DIR',
+    help: 'the work directory; without it UPPER.work beside the upper',
+    apply: (draft, value) => {
+      draft.options.work = value;
+      draft.isForPeople = true;
+    },
+  },
+  { names: ['--ro'], help: 'mount read-only, also with an upper', apply: viaOption('ro') },
+  { names: ['--volatile'], help: 'never sync: faster, and the upper is lost with a crash', apply: viaOption('volatile') },
+  { names: ['--force-dirty'], help: 'use an upper that a volatile mount has left', apply: viaOption('force_dirty') },
+  { names: ['--driver'], value: 'NAME', help: 'direct (default) or fuse-native', apply: viaOption('driver') },
+  { names: ['--io'], value: 'MODE', help: 'auto (default), cached, writeback or passthrough', apply: viaOption('io') },
+  {
+    names: ['-f', '--foreground'],
+    help: 'stay in the foreground; Ctrl-C unmounts',
+    apply: (draft) => {
+      draft.isForeground = true;
+    },
+  },
+  {
+    names: ['-d', '--debug'],
+    help: 'stay in the foreground and print each request',
+    apply: (draft) => {
+      draft.isForeground = true;
+      draft.options.isDebug = true;
+    },
+  },
+];
+
+/** What the words after `mount` ask for. PlyfsError with exit status 2 for words that make no sense. */
+export function readMountArguments(words: readonly string[], cwd: string, isForeground: boolean): MountRequest {
+  const draft: Draft = { options: new MountOptions(), layers: [], isForeground, isForPeople: false };
+  const places = readWords(words, draft);
+  const target = places.at(-1);
+  if (target === undefined) throw usage('no target is given: name the directory to mount on');
+  if (places.length > 2) throw usage(`too many words: ${places.join(' ')}: give one target`);
+  if (places.length === 2 && draft.options.source === 'plyfs') draft.options.source = places[0] ?? '';
+  if (draft.layers.length > 0) {
+    if (draft.options.layers.length > 0) throw usage('layers are given twice: use --layer or -o lowerdir=, not both');
+    draft.options.layers = draft.layers.toReversed();
+    draft.isForPeople = true;
+  }
+  return { options: draft.options, target, cwd, makesUpper: draft.isForPeople, isForeground: draft.isForeground };
+}
+
+/** Applies the flags; returns the other words. `--` ends the flags. */
+function readWords(words: readonly string[], draft: Draft): string[] {
+  const places: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    if (word === '--') return [...places, ...words.slice(at + 1)];
+    if (!word.startsWith('-') || word === '-') {
+      places.push(word);
+      continue;
+    }
+    const { flag, attached } = findFlag(word);
+    if (flag.value === undefined) {
+      if (attached !== undefined) throw usage(`${flag.names.at(-1)} takes no value`);
+      flag.apply(draft, '');
+      continue;
+    }
+    const value = attached ?? words[++at];
+    if (value === undefined) throw usage(`${word} needs ${flag.value} after it`);
+    flag.apply(draft, value);
+  }
+  return places;
+}
+
+/** `--name`, `--name=value`, `-o value`, `-ovalue`. */
+function findFlag(word: string): { flag: Flag; attached: string | undefined } {
+  const equals = word.startsWith('--') ? word.indexOf('=') : -1;
+  const isJoined = !word.startsWith('--') && word.length > 2;
+  const name = equals > 0 ? word.slice(0, equals) : isJoined ? word.slice(0, 2) : word;
+  const flag = flags.find((each) => each.names.includes(name));
+  if (flag === undefined) throw usage(`unknown option ${name}`);
+  return { flag, attached: equals > 0 ? word.slice(equals + 1) : isJoined ? word.slice(2) : undefined };
+}
+
+function usage(sentence: string): PlyfsError {
+  return new PlyfsError('usage', `${sentence}; plyfs mount --help shows how`, { exitStatus: 2 });
+}
+
+/** The text of `plyfs mount --help`. */
+export function mountHelp(): string {
+  const rows = flags.map(
+    ({ names, value, help }) => [`${names.join(', ')}${value === undefined ? '' : ` ${value}`}`, help] as const,
+  );
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return `Usage: plyfs mount [options] [SOURCE] TARGET
+
+Merges read-only layer directories and a writable upper, and shows the result at TARGET.
+Returns when the mount answers; a process in the background serves it until plyfs umount.
+
+Options:
+${rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}`).join('\n')}
+
+Examples:
+  plyfs mount --layer base --layer app --upper changes /mnt
+  plyfs mount -o lowerdir=/layers/app:/layers/base,upperdir=/c/upper,workdir=/c/work /mnt
+  plyfs mount -o lowerdir=app:base /mnt        # read-only
+
+In lowerdir the top layer comes first, \\: is a colon in a path and \\, a comma. README.md lists the options.
+`;
+}

@@ -1,0 +1,25 @@
+/** Runs `plyfs mount` in its own process: reads the words, makes the mount, tells whoever waits. */
+
+import { closeSync, writeSync } from 'node:fs';
+import { superviseMount } from '../container/daemon.js';
+import type { ServingThread } from '../container/serving.js';
+import { readMountArguments } from './mount-arguments.js';
+import { reportError } from './report.js';
+
+/** `readyFd`: the descriptor to write the status to, as text; undefined in the foreground. Ends the process. */
+export async function runMount(words: readonly string[], serving: ServingThread, readyFd: string | undefined): Promise<void> {
+  delete process.env.PLYFS_READY_FD;
+  const tell = (status: number) => {
+    if (readyFd === undefined) return;
+    writeSync(Number(readyFd), String(status));
+    closeSync(Number(readyFd));
+  };
+  try {
+    const request = readMountArguments(words, process.cwd(), readyFd === undefined);
+    await superviseMount(request, serving, () => tell(0));
+  } catch (error) {
+    const status = reportError(error);
+    tell(status);
+    process.exit(status);
+  }
+}

@@ -1,0 +1,46 @@
+/** What a caller asks to be mounted, and what becomes of it once it was checked. */
+
+import type { DriverOptions } from '../fuse/driver.js';
+import type { OverlayConfig } from '../overlay/config.js';
+import type { MountOptions } from './mount-options.js';
+
+export interface MountRequest {
+  options: MountOptions;
+  /** As written. */
+  target: string;
+  /** Relative paths start here. */
+  cwd: string;
+  /** The form for people (--layer, --upper): a missing upper is made, and a missing work directory beside it. */
+  makesUpper: boolean;
+  isForeground: boolean;
+}
+
+/** A mount that can be made: real paths, everything claimed. */
+export interface PreparedMount {
+  driver: 'direct' | 'fuse-native';
+  config: OverlayConfig;
+  driverOptions: DriverOptions;
+  /** As the caller named them, for records: the upper also of a read-only mount. */
+  upper: string | undefined;
+  work: string | undefined;
+  claims: Claims;
+}
+
+/** What was made or taken for a mount that may still fail. */
+export class Claims {
+  private undos: (() => void)[] = [];
+
+  add(undo: () => void): void {
+    this.undos.push(undo);
+  }
+
+  /** The mount is made: what was made for it stays, and what was locked is locked until the process ends. */
+  keep(): void {
+    this.undos = [];
+  }
+
+  /** Gives everything back, the last first. Safe to repeat. */
+  undo(): void {
+    for (let undo = this.undos.pop(); undo !== undefined; undo = this.undos.pop()) undo();
+  }
+}

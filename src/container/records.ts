@@ -1,0 +1,172 @@
+/** Records of mounts: one JSON file for each daemon, beside its control socket and its log, in a directory of this user.
+ *
+ *  A record whose daemon ended without removing it (killed, crashed) is dead: it is kept while there is something left to see or to
+ *  unmount, so that `plyfs mounts` can name the log, and removed otherwise. */
+
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PlyfsError } from '../base/errors.js';
+import { mountTable } from '../sys/mount.js';
+import { codeOf } from './paths.js';
+
+export interface MountRecord {
+  target: string;
+  source: string;
+  driver: string;
+  pid: number;
+  /** Start of the process in clock ticks after boot (proc(5), stat, field 22): pids come again. */
+  startTicks: number;
+  /** Top first. */
+  layers: string[];
+  upper: string | undefined;
+  work: string | undefined;
+  isReadOnly: boolean;
+  /** Unmounted lazily: the daemon serves what is still open, and the target is free. */
+  isDetached: boolean;
+  /** ISO 8601. */
+  since: string;
+  log: string | undefined;
+  socket: string;
+}
+
+/** A record as found on disk. */
+export interface FoundMount extends MountRecord {
+  file: string;
+  isAlive: boolean;
+}
+
+/** /run/plyfs for root, $XDG_RUNTIME_DIR/plyfs for others; where neither can be had (a user namespace, no login session) a directory of
+ *  this user in /tmp. */
+function candidates(): string[] {
+  const uid = process.getuid?.() ?? 0;
+  const session = process.env.XDG_RUNTIME_DIR;
+  // A socket's path has 107 bytes at most (unix(7)).
+  const ofSession = session?.startsWith('/') && Buffer.byteLength(session) < 70 ? [join(session, 'plyfs')] : [];
+  return [...(uid === 0 ? ['/run/plyfs'] : []), ...ofSession, `/tmp/plyfs-${uid}`];
+}
+
+/** The directory for new records, made where it is missing. */
+function ensureDirectory(): string {
+  const failures: string[] = [];
+  for (const directory of candidates()) {
+    try {
+      mkdirSync(directory, { mode: 0o700 });
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') {
+        failures.push(`${directory}: ${codeOf(error)}`);
+        continue;
+      }
+    }
+    if (isOurs(directory)) return directory;
+    failures.push(`${directory} belongs to somebody else`);
+  }
+  throw new PlyfsError(
+    'no-runtime-directory',
+    `no place for the record of the mount (${failures.join('; ')}): set XDG_RUNTIME_DIR`,
+  );
+}
+
+/** In /tmp anybody may have made the directory. */
+function isOurs(directory: string): boolean {
+  const stat = lstatSync(directory);
+  if (!stat.isDirectory() || stat.uid !== process.getuid?.()) return false;
+  if ((stat.mode & 0o077) !== 0) chmodSync(directory, 0o700);
+  return true;
+}
+
+/** The files of a new mount by this process; nothing is made but the directory. */
+export function newRecordFiles(): { file: string; log: string; socket: string } {
+  const base = join(ensureDirectory(), `${process.pid.toString(36)}-${Date.now().toString(36)}`);
+  return { file: `${base}.json`, log: `${base}.log`, socket: `${base}.sock` };
+}
+
+/** In one step: a reader sees the former record or the new one. */
+export function writeRecord(file: string, record: MountRecord): void {
+  const draft = `${file}.new`;
+  writeFileSync(draft, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600 });
+  renameSync(draft, file);
+}
+
+/** The record, its socket and, unless `keepLog`, its log. Safe to repeat. */
+export function removeRecord(file: string, { keepLog = false } = {}): void {
+  const base = file.replace(/\.json$/, '');
+  for (const suffix of ['.json', '.json.new', '.sock', ...(keepLog ? [] : ['.log'])]) rmSync(`${base}${suffix}`, { force: true });
+}
+
+export function startTicksOf(pid: number): number | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return undefined;
+    throw error;
+  }
+  // The command, field 2, is in parentheses and may hold anything. A zombie (field 3) serves nothing.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' ? undefined : Number(fields[19]);
+}
+
+/** Every mount of this user, live and dead, in the order of their making. Records with nothing left to tell are removed. */
+export function findMounts(): FoundMount[] {
+  const mounted = new Set(mountTable().map((entry) => entry.target));
+  const found: FoundMount[] = [];
+  for (const file of recordFiles()) {
+    const record = readRecord(file);
+    if (record === undefined) continue;
+    const isAlive = startTicksOf(record.pid) === record.startTicks;
+    if (!isAlive && !mounted.has(record.target) && !hasLog(record)) removeRecord(file);
+    else found.push({ ...record, file, isAlive });
+  }
+  return found.sort((a, b) => (a.since < b.since ? -1 : 1));
+}
+
+/** The mount on `target` (a real path), the last made of several; a live one before a dead one. */
+export function findMount(target: string): FoundMount | undefined {
+  const found = findMounts().filter((mount) => mount.target === target && !mount.isDetached);
+  return found.findLast((mount) => mount.isAlive) ?? found.at(-1);
+}
+
+function recordFiles(): string[] {
+  return candidates().flatMap((directory) => {
+    try {
+      if (!isOurs(directory)) return [];
+      return readdirSync(directory).flatMap((name) => (name.endsWith('.json') ? [join(directory, name)] : []));
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'EACCES') return [];
+      throw error;
+    }
+  });
+}
+
+function hasLog(record: MountRecord): boolean {
+  if (record.log === undefined) return false;
+  return (statSync(record.log, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
+/** Undefined for a file that vanished or is not a record of this version. */
+function readRecord(file: string): MountRecord | undefined {
+  try {
+    return parseRecord(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function parseRecord(json: unknown): MountRecord | undefined {
+  if (typeof json !== 'object' || json === null) return undefined;
+  // A view of unknown members, each of which is looked at below.
+  const it = json as Record<string, unknown>;
+  const { target, source, driver, pid, startTicks, layers, upper, work, isReadOnly, isDetached, since, log, socket } = it;
+  const isText = (value: unknown): value is string => typeof value === 'string';
+  const optional = (value: unknown) => (isText(value) ? value : undefined);
+  if (!isText(target) || !isText(source) || !isText(driver) || !isText(since) || !isText(socket)) return undefined;
+  if (typeof pid !== 'number' || typeof startTicks !== 'number' || !Array.isArray(layers) || !layers.every(isText))
+    return undefined;
+  return {
+    ...{ target, source, driver, pid, startTicks, layers, since, socket },
+    ...{ upper: optional(upper), work: optional(work), log: optional(log) },
+    isReadOnly: isReadOnly === true,
+    isDetached: isDetached === true,
+  };
+}

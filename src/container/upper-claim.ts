@@ -1,0 +1,114 @@
+/** The claim on an upper: nobody else mounts it, it can be written, and what a volatile mount left is noticed.
+ *
+ *  The claim is a lock (flock) on the upper and on the work directory that lasts as long as the daemon, even when it is killed. The
+ *  kernel's overlayfs takes no such lock; its mounts are found in the mount table. */
+
+import { accessSync, closeSync, constants, lstatSync, openSync, readFileSync, realpathSync, rmdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { PlyfsError } from '../base/errors.js';
+import { tryLock } from '../sys/lock.js';
+import { mountTable } from '../sys/mount.js';
+import type { Writable } from './mount-checks.js';
+import type { MountOptions } from './mount-options.js';
+import type { Claims } from './mount-request.js';
+import { splitOptions, unescapeValue } from './option-string.js';
+import { codeOf, wrongPath } from './paths.js';
+
+/** Takes the locks. PlyfsError where the upper cannot be used. */
+export function claimUpper({ upper, work }: Writable, options: MountOptions, claims: Claims): void {
+  if (upper === work)
+    throw new PlyfsError('overlap', `upper and work directory are both ${upper}: make the work directory its neighbour`);
+  checkWritable('upper', upper);
+  checkWritable('work directory', work);
+  if (statSync(upper).dev !== statSync(work).dev) throw differentFileSystems(upper, work);
+  const upperMount = lock('upper', upper, claims);
+  const workMount = lock('work directory', work, claims);
+  // One file system mounted twice: a rename between the two mounts is refused by the kernel.
+  if (upperMount !== workMount) throw differentFileSystems(upper, work);
+  refuseKernelOverlay(upper, work);
+  checkVolatile(work, options, claims);
+}
+
+function differentFileSystems(upper: string, work: string): PlyfsError {
+  return new PlyfsError(
+    'different-file-systems',
+    `upper ${upper} and work directory ${work} are on different mounts: choose a work directory beside the upper`,
+  );
+}
+
+function checkWritable(what: string, path: string): void {
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK | constants.R_OK);
+  } catch (error) {
+    throw wrongPath(what, path, error, 'choose another place, or add the option ro to mount without writing');
+  }
+}
+
+/** Locks the directory for as long as the claim lasts; returns the id of the mount it lies on. */
+function lock(what: string, path: string, claims: Claims): string | undefined {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  claims.add(() => closeSync(fd));
+  if (!tryLock(fd, 'exclusive')) {
+    throw new PlyfsError('in-use', `${what} ${path} is in use by another mount: see plyfs mounts, and unmount that one first`);
+  }
+  return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+}
+
+function refuseKernelOverlay(upper: string, work: string): void {
+  for (const { type, superOptions, target } of mountTable()) {
+    if (type !== 'overlay') continue;
+    for (const { name, value } of splitOptions(superOptions)) {
+      if ((name !== 'upperdir' && name !== 'workdir') || value === undefined) continue;
+      const path = realPathOf(unescapeValue(value));
+      if (path === upper || path === work) {
+        throw new PlyfsError('in-use', `${path} is in use by the overlay mount on ${target}: unmount that one first`);
+      }
+    }
+  }
+}
+
+/** The mount table spells paths as they were given: relative ones, and those of other namespaces, cannot be told. */
+function realPathOf(path: string): string | undefined {
+  if (!path.startsWith('/')) return undefined;
+  try {
+    return realpathSync.native(path);
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+/** The kernel's mark (overlayfs.rst, "Volatile mount"): what was written under it may never have reached the disk. */
+function checkVolatile(work: string, options: MountOptions, claims: Claims): void {
+  const incompat = join(work, 'work', 'incompat');
+  const mark = join(incompat, 'volatile');
+  if (isThere(mark)) {
+    if (!options.isForcedDirty) {
+      throw new PlyfsError(
+        'volatile',
+        `${mark} says that a volatile mount used this upper and a crash may have damaged it: start with a new upper and work directory, or use --force-dirty`,
+      );
+    }
+    rmdirSync(mark);
+  }
+  // The overlay leaves the mark when it is opened; a mount that fails after that leaves none.
+  if (options.isVolatile) claims.add(() => removeIfThere(mark));
+}
+
+function removeIfThere(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw wrongPath('work directory', path, error, 'choose another work directory');
+  }
+}
