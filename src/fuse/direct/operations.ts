@@ -38,7 +38,7 @@ export const operations: readonly Operation[] = [
     return answerAttr(s, rq.node);
   }),
   operationOf('STATX', wire.statxIn, {}, (s, rq) => {
-    s.fs.getattr(rq.node, s.attributes);
+    s.fs.getattr(rq.node, s.attributes, true);
     writeStatx(s.reply.words, bodyAt, s.attributes, s.valid);
     return wire.statxOut.size;
   }),
