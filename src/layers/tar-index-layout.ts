@@ -206,6 +206,7 @@ function sidesOf(tree: TarTree, extras: TreeExtras, order: Order): Sides {
 }
 
 function fillEntries(into: Columns, tree: TarTree, order: Order): void {
+  const names = tree.names.buffer;
   let nameEnd = 0;
   for (let entry = 0; entry < order.count; entry++) {
     const object = order.object[entry]!;
@@ -222,7 +223,9 @@ function fillEntries(into: Columns, tree: TarTree, order: Order): void {
       const slot = order.slot[entry]!;
       into.parent[entry] = order.entryOf[tree.slotParent[slot]!]!;
       const from = tree.slotName[slot]!;
-      nameEnd += tree.names.buffer.copy(into.names, nameEnd, from, from + tree.slotNameLength[slot]!);
+      const length = tree.slotNameLength[slot]!;
+      for (let i = 0; i < length; i++) into.names[nameEnd + i] = names[from + i]!;
+      nameEnd += length;
     }
     into.nameEnd[entry] = nameEnd;
   }

@@ -2,13 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Name } from '../../src/base/name.js';
+import { scanTar } from '../../src/layers/tar-scan.js';
 import { buildTree } from '../fixture.js';
 import { dumpLayer } from '../layer-dump.js';
 import { type RawEntry, rawEntry, rawPax, rawTar } from '../tar-bytes.js';
-import { layerOf, tempDirectory } from '../tar-fixture.js';
+import { indexOf, layerOf, tempDirectory } from '../tar-fixture.js';
 import { assertTree } from '../tree.js';
 
 const a1: RawEntry = { name: 'a', data: 'one' };
@@ -504,3 +506,17 @@ for (const [name, command, tree, loss] of writers) {
     assertTree(dumpLayer(layerOf(t, made.stdout)), loss === undefined ? tree : loss(tree), name);
   });
 }
+
+test('a tar in a file is indexed without reading its data, to the same index', (t) => {
+  const tar = rawTar(
+    { name: 'a', data: Buffer.alloc(3_000_000, 'a') },
+    { name: 'd/b', data: Buffer.alloc(100, 'b') },
+    { name: 'c', data: Buffer.alloc(700_001, 'c') },
+  );
+  const file = join(tempDirectory(t), 'archive');
+  writeFileSync(file, Buffer.concat([Buffer.alloc(99), tar, Buffer.alloc(5000)]));
+  const fd = openSync(file, 'r');
+  t.after(() => closeSync(fd));
+  assert.deepEqual(scanTar(fd, 99, tar.length).index.bytes, indexOf(tar).bytes);
+  assert.throws(() => scanTar(fd, 99, tar.length - 2000), /"c" at byte .* cut off here/);
+});
