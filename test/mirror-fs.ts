@@ -99,8 +99,9 @@ export class MirrorFs implements FileSystem {
     if (node.data >= 0) closeFd(node.data);
   }
 
-  reference(id: NodeId): void {
+  reference(id: NodeId): NodeId {
     this.node(id).references++;
+    return id;
   }
 
   hasAttributes(): boolean {

@@ -78,8 +78,12 @@ export class OverlayFs implements FileSystem {
     return node as NodeId; // a row of the tree is the node's identity
   }
 
-  reference(node: NodeId): void {
-    this.view.tree.nodes.addReferences(node, 1);
+  reference(node: NodeId): NodeId {
+    const { tree, union } = this.view;
+    const entry = tree.nodes.entry(node);
+    const given = entry === 0 ? node : union.statEntry(entry);
+    tree.nodes.addReferences(given, 1);
+    return given as NodeId; // rows of the tree are identities
   }
 
   forget(node: NodeId, references: number): void {

@@ -74,7 +74,6 @@ export class Rename {
 
   private move(from: End, to: End, leavesWhiteout: boolean): void {
     const { view } = this;
-    const { tree } = view;
     this.prepare(from, to);
     if (to.node !== 0) this.removal.keepForHolders(to.node);
     const hides = view.hidesLower(from.entry) || leavesWhiteout;

@@ -85,8 +85,9 @@ export interface FileSystem {
    *  ENOTDIR, ENAMETOOLONG, EACCES/EIO from the layer. `.` and `..` are not names here. */
   lookup(parent: NodeId, name: Name): NodeId | undefined;
   forget(node: NodeId, references: number): void;
-  /** One more reference to a node that came from `readdir` (READDIRPLUS hands nodes out without a lookup). */
-  reference(node: NodeId): void;
+  /** One more reference to a node that came from `readdir` (READDIRPLUS hands nodes out without a lookup). Returns the node it is given
+   *  to: names of one multi-linked file turn out to be one node when their attributes are first read. FsError from the layer. */
+  reference(node: NodeId): NodeId;
   /** Whether the attributes can be had without reading a disk: READDIRPLUS leaves the others out. */
   hasAttributes(node: NodeId): boolean;
 

@@ -4,6 +4,7 @@
  *  they are in memory, for directories (a walk goes down into them), and for all entries while listings are being followed by LOOKUPs
  *  of what they left out. */
 
+import { FsError } from '../../base/errors.js';
 import { dirType } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
 import type { DirectorySink, NodeId } from '../../vfs/filesystem.js';
@@ -91,8 +92,23 @@ export class Listing {
       writeNoEntry(reply.words, this.at);
       return;
     }
-    fs.getattr(node, attributes);
-    writeEntry(reply.words, this.at, node, attributes, valid);
-    fs.reference(node);
+    const given = this.referenced(node);
+    if (given === undefined) writeNoEntry(reply.words, this.at);
+    else writeEntry(reply.words, this.at, given, attributes, valid);
+  }
+
+  /** The node with one more reference and its attributes read; undefined where they cannot be had: then LOOKUP says why. */
+  private referenced(node: NodeId): NodeId | undefined {
+    const { fs, attributes } = this.serving;
+    let given: NodeId | undefined;
+    try {
+      given = fs.reference(node);
+      fs.getattr(given, attributes);
+      return given;
+    } catch (error) {
+      if (given !== undefined) fs.forget(given, 1);
+      if (!(error instanceof FsError)) throw error;
+      return undefined;
+    }
   }
 }
