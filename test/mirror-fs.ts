@@ -104,6 +104,10 @@ export class MirrorFs implements FileSystem {
     return id;
   }
 
+  idle(): boolean {
+    return false;
+  }
+
   hasAttributes(): boolean {
     return false;
   }

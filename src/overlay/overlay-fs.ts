@@ -27,6 +27,7 @@ import {
 import { readContent } from './content.js';
 import { CopyUp } from './copy-up.js';
 import { Creation } from './creation.js';
+import { ReadAhead } from './read-ahead.js';
 import { Removal } from './removal.js';
 import { Rename } from './rename.js';
 import type { View } from './view.js';
@@ -42,6 +43,7 @@ export class OverlayFs implements FileSystem {
   private readonly removal: Removal;
   private readonly renaming: Rename;
   private readonly xattrs: Xattrs;
+  private readonly ahead: ReadAhead;
   /** How many hold each file open, told by drivers that serve OPEN. */
   private readonly holders = new Map<NodeIndex, number>();
 
@@ -54,6 +56,7 @@ export class OverlayFs implements FileSystem {
     this.removal = new Removal(view, this.copyUp);
     this.renaming = new Rename(view, this.copyUp, this.creation, this.removal);
     this.xattrs = new Xattrs(view, this.copyUp);
+    this.ahead = new ReadAhead(view);
   }
 
   get isReadOnly(): boolean {
@@ -325,6 +328,7 @@ export class OverlayFs implements FileSystem {
     const { view } = this;
     const { tree } = view;
     const directory = view.directory(node);
+    if (offset === 0) this.ahead.listed(directory);
     if (offset < 1 && !sink('.' as Name, undefined, tree.nodes.ino(node), dirType.dir, 1)) return;
     if (offset < 2 && !sink('..' as Name, undefined, this.parentIno(node), dirType.dir, 2)) return;
     for (let position = Math.max(0, offset - 2); position < directory.used; position++) {
@@ -335,6 +339,11 @@ export class OverlayFs implements FileSystem {
       const taken = sink(tree.names.name(entry), child as NodeId, tree.nodes.ino(child), tree.nodes.type(child), position + 3);
       if (!taken) return;
     }
+  }
+
+  /** Lists directories ahead of a walk that goes down the tree. */
+  idle(): boolean {
+    return this.ahead.step();
   }
 
   private parentIno(node: NodeIndex): number {

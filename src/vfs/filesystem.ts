@@ -139,6 +139,10 @@ export interface FileSystem {
   /** ENODATA where there is none. */
   removexattr(node: NodeId, name: Name): void;
 
+  /** Called while nobody asks for anything: does one small piece of work (some 50 us) that is likely to be asked for next. False when
+   *  there is none. */
+  idle(): boolean;
+
   /** The driver is gone: flush what must be kept, close descriptors, empty the work directory. Safe to repeat. */
   destroy(): void;
 }

@@ -45,7 +45,7 @@ export class Session {
   ) {
     this.serving = new Serving(fs, device, options, counters);
     this.jobs = new Jobs(runner);
-    this.spin = new Spin(device, this.buffer, options.spinUs, counters);
+    this.spin = new Spin(device, this.buffer, options.spinUs, counters, () => fs.idle());
   }
 
   /** Serves until the unmount, then waits for the jobs that still run. PRE: the device is non-blocking. */

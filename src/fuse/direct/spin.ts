@@ -32,6 +32,7 @@ export class Spin {
     private readonly buffer: Buffer,
     spinUs: number,
     private readonly counters: Counters,
+    private readonly idle: () => boolean,
   ) {
     this.spinMs = spinUs / 1000;
   }
@@ -68,7 +69,7 @@ export class Spin {
       }
       if (now - begin > this.spinMs) break;
       if (jobs.running > 0 && jobs.hasEnded) return length;
-      last = now;
+      last = this.idle() ? performance.now() : now;
     }
     this.lose(1);
     return -errno.EAGAIN;
