@@ -12,6 +12,9 @@ import type { ServeOrder, ServeReport } from './serving.js';
 
 const port = parentPort ?? raise(new Error('serve.js runs in a worker thread'));
 
+// The usual driver is loaded while the main thread still reads the options; where it cannot be, `open` or `serve` says so.
+Promise.all([findDriver('direct'), import('../fuse/direct/session.js')]).catch(() => undefined);
+
 interface Opened {
   fs: FileSystem;
   driver: Driver;

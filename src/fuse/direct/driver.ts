@@ -17,9 +17,7 @@ import { setIoFlusher } from '../../sys/process.js';
 import { statPath } from '../../sys/stat.js';
 import type { FileSystem } from '../../vfs/filesystem.js';
 import type { Attachment, Driver, DriverOptions } from '../driver.js';
-import { IoThreads } from './io-threads.js';
 import { maxWriteBytes } from './negotiate.js';
-import { Session } from './session.js';
 
 const devicePath = '/dev/fuse';
 /** Copies and fsyncs that run at a time. */
@@ -45,6 +43,8 @@ export const directDriver: Driver = {
     ready: () => void,
   ): Promise<void> {
     enableTrace(options.trace);
+    // Loaded here, so that the main thread does without.
+    const [{ Session }, { IoThreads }] = await Promise.all([import('./session.js'), import('./io-threads.js')]);
     // Writeback of our own mount must not wait for memory that this thread is asked to write back.
     setIoFlusher();
     const session = new Session(fs, attachment.fd, options, counters, new IoThreads(ioThreads));
