@@ -20,7 +20,8 @@ export function newCommand(name: string, summary: string, examples: readonly str
 export async function runCommand(command: Command, words: readonly string[]): Promise<number> {
   try {
     await command.parseAsync(words, { from: 'user' });
-    return 0;
+    // An action that went on after a failure (rmi A B) says so here.
+    return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     return reportError(error);

@@ -17,6 +17,14 @@ const commands: Readonly<Record<string, Row>> = {
   umount: { summary: 'end a mount', load: () => import('./commands/umount.js') },
   mounts: { summary: 'list the mounts', load: () => import('./commands/mounts.js') },
   stats: { summary: 'show what a mount has done', load: () => import('./commands/stats.js') },
+  load: { summary: 'load images from an archive into the store', load: () => import('./commands/load.js') },
+  save: { summary: 'save images into an archive', load: () => import('./commands/save.js') },
+  images: { summary: 'list the images in the store', load: () => import('./commands/images.js') },
+  history: { summary: 'list the steps that made an image', load: () => import('./commands/history.js') },
+  tag: { summary: 'give an image a further name', load: () => import('./commands/tag.js') },
+  rmi: { summary: 'remove images', load: () => import('./commands/rmi.js') },
+  prune: { summary: 'remove what nothing needs', load: () => import('./commands/prune.js') },
+  check: { summary: 'see whether the store is whole', load: () => import('./commands/check.js') },
 };
 
 async function main(words: readonly string[]): Promise<number> {

@@ -63,4 +63,9 @@ export class Blobs {
     if (this.has(digest)) rmSync(temporary);
     else publish(temporary, this.path(digest));
   }
+
+  /** The same for a saved index; the newer one stays. */
+  adoptIndex(temporary: string, diffId: Digest): void {
+    publish(temporary, this.indexPath(diffId));
+  }
 }

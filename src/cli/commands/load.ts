@@ -1,0 +1,48 @@
+/** plyfs load: the images of an archive into the store. */
+
+import { PlyfsError } from '../../base/errors.js';
+import { type Loaded, type LoadOptions, loadPath, loadStream } from '../../image/load.js';
+import { familiarText, parseReference } from '../../oci/reference.js';
+import { Store } from '../../store/store.js';
+import { newCommand } from '../command.js';
+import { Progress } from '../progress.js';
+
+export const command = newCommand(
+  'load',
+  'Loads images from an archive (docker-archive, OCI layout; plain, gzip or zstd) or from standard input.',
+  [
+    'plyfs load -i app.tar',
+    'curl -s https://example.org/app.tar.gz | plyfs load',
+    'plyfs load -i layout-directory/ --platform linux/arm64',
+  ],
+)
+  .option('-i, --input <path>', 'read from this file or layout directory instead of standard input')
+  .option('-q, --quiet', 'no progress')
+  .option('--platform <os/arch>', 'which image of an index')
+  .action(async (options: { input?: string; quiet?: boolean; platform?: string }) => {
+    const progress = new Progress('Loading', options.quiet);
+    const loadOptions: LoadOptions = { platform: options.platform, onImages: progress.onImages, progress: progress.onBytes };
+    try {
+      const loaded = await load(new Store(), options.input, loadOptions);
+      progress.end();
+      process.stdout.write(loaded.map(describe).join(''));
+    } finally {
+      progress.end();
+    }
+  });
+
+function load(store: Store, input: string | undefined, options: LoadOptions): Promise<Loaded[]> {
+  if (input !== undefined && input !== '-') return loadPath(store, input, options);
+  if (process.stdin.isTTY)
+    throw new PlyfsError('usage', 'standard input is a terminal: name the archive with -i', { exitStatus: 2 });
+  return loadStream(store, process.stdin, options);
+}
+
+function describe({ id, names, taken }: Loaded): string {
+  const renamed = taken.map(({ name, from }) => {
+    const familiar = familiarText(parseReference(name));
+    return `The image ${familiar} already exists, renaming the old one with ID ${from} to empty string\n`;
+  });
+  const loaded = names.map((name) => `Loaded image: ${familiarText(parseReference(name))}\n`);
+  return [...renamed, ...(loaded.length === 0 ? [`Loaded image ID: ${id}\n`] : loaded)].join('');
+}

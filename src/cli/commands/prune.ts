@@ -1,0 +1,36 @@
+/** plyfs prune: what nothing needs any more goes. */
+
+import { createInterface } from 'node:readline/promises';
+import { pruneStore } from '../../store/images.js';
+import { Store } from '../../store/store.js';
+import { newCommand } from '../command.js';
+import { sizeText } from '../units.js';
+import { describe } from './rmi.js';
+
+export const command = newCommand(
+  'prune',
+  'Removes images without a name, what killed loads left behind, and what was kept to open archives quicker.',
+  ['plyfs prune', 'plyfs prune -a -f'],
+)
+  .option('-a, --all', 'every image that no container and no mount uses')
+  .option('-f, --force', 'do not ask')
+  .action(async (options: { all?: boolean; force?: boolean }) => {
+    const isAll = options.all === true;
+    if (options.force !== true && !(await isConfirmed(isAll))) return;
+    const { deleted, collected } = await pruneStore(new Store(), isAll);
+    const images = deleted.map(describe).join('');
+    if (images !== '') process.stdout.write(`Deleted Images:\n${images}\n`);
+    process.stdout.write(`Total reclaimed space: ${sizeText(collected.bytes)}\n`);
+  });
+
+/** Asks on a terminal; where nobody can answer, the command line was the answer. */
+async function isConfirmed(isAll: boolean): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) return true;
+  const which = isAll ? 'all images without a container or mount using them' : 'all images without a name';
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return /^y/i.test(await lines.question(`WARNING! This will remove ${which}.\nAre you sure you want to continue? [y/N] `));
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,29 @@
+/** plyfs save: images of the store into one archive. */
+
+import { PlyfsError } from '../../base/errors.js';
+import { saveImages, saveToFile } from '../../image/save.js';
+import { Store } from '../../store/store.js';
+import { newCommand } from '../command.js';
+import { Progress } from '../progress.js';
+
+export const command = newCommand(
+  'save',
+  "Saves images into one archive: docker's format of engine 25 and later, an OCI layout too. The same images give the same bytes.",
+  ['plyfs save -o app.tar app:1.0', 'plyfs save app:1.0 base | gzip > both.tar.gz'],
+)
+  .argument('<images...>', 'names, IDs or digests; a repository without a tag means all its tags')
+  .option('-o, --output <file>', 'write to this file, which appears when it is whole, instead of standard output')
+  .option('-q, --quiet', 'no progress')
+  .action(async (images: string[], options: { output?: string; quiet?: boolean }) => {
+    const progress = new Progress('Saving', options.quiet);
+    const saveOptions = { onImages: progress.onImages, progress: progress.onBytes };
+    if (options.output === undefined && process.stdout.isTTY) {
+      throw new PlyfsError('usage', 'cowardly refusing to save to a terminal: use -o or redirect', { exitStatus: 2 });
+    }
+    try {
+      if (options.output === undefined) await saveImages(new Store(), images, process.stdout, saveOptions);
+      else await saveToFile(new Store(), images, options.output, saveOptions);
+    } finally {
+      progress.end();
+    }
+  });

@@ -1,0 +1,78 @@
+/** load: every image of an archive into the store, in one step. */
+
+import { createWriteStream, rmSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import type { Digest } from '../base/digest.js';
+import { PlyfsError } from '../base/errors.js';
+import { putImage } from '../oci/copy.js';
+import type { CopyProgress, SourceImage } from '../oci/source.js';
+import { collectNow } from '../store/collect.js';
+import type { Store } from '../store/store.js';
+import { openPath } from './locate.js';
+import { StoreSink } from './store-sink.js';
+
+export interface Loaded {
+  readonly id: Digest;
+  /** Canonical references it got; none for an image without a name. */
+  readonly names: readonly string[];
+  /** Names that another image had until now. */
+  readonly taken: readonly { readonly name: string; readonly from: Digest }[];
+}
+
+export interface LoadOptions {
+  readonly platform: string | undefined;
+  /** Called once, before the first byte: the images to come. */
+  readonly onImages?: (images: readonly SourceImage[]) => void;
+  readonly progress?: CopyProgress;
+}
+
+/** Loads the archive or layout at `path`. Where anything is wrong with any image, none is added. */
+export async function loadPath(store: Store, path: string, options: LoadOptions): Promise<Loaded[]> {
+  store.ensure();
+  const opened = await openPath(store, path);
+  if (opened.kind === 'rootfs') {
+    throw new PlyfsError('archive', `${path} is the tar of a root file system, not an image archive: use plyfs import`);
+  }
+  const { source } = opened;
+  try {
+    const images = await source.all(options.platform);
+    options.onImages?.(images);
+    return await loadImages(store, images, options.progress);
+  } finally {
+    source.close();
+    if (opened.unpacked !== undefined) collectNow(store, [opened.unpacked]);
+  }
+}
+
+/** Loads an archive from a stream: kept in a file of the store while it is read, as its parts come in any order (S-6). */
+export async function loadStream(store: Store, input: AsyncIterable<Uint8Array>, options: LoadOptions): Promise<Loaded[]> {
+  store.ensure();
+  using _lock = await store.lockForAdding();
+  const path = store.temporary();
+  try {
+    await pipeline(input, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+    return await loadPath(store, path, options);
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+async function loadImages(store: Store, images: readonly SourceImage[], progress: CopyProgress | undefined): Promise<Loaded[]> {
+  const before = store.catalog();
+  const sink = await StoreSink.open(store);
+  try {
+    for (const image of images) await putImage(image, sink, progress === undefined ? {} : { progress });
+    await sink.commit();
+  } catch (error) {
+    sink.abandon();
+    throw error;
+  }
+  return images.map(({ id, names }) => ({
+    id,
+    names,
+    taken: names.flatMap((name) => {
+      const from = before.names.get(name);
+      return from === undefined || from === id ? [] : [{ name, from }];
+    }),
+  }));
+}

@@ -1,0 +1,87 @@
+/** save: images of the store into one archive, shared layers once, the same bytes for the same images. */
+
+import { createWriteStream, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { Digest } from '../base/digest.js';
+import { PlyfsError } from '../base/errors.js';
+import { putImage } from '../oci/copy.js';
+import { parseReference, repositoryOf } from '../oci/reference.js';
+import type { CopyProgress, SourceImage } from '../oci/source.js';
+import type { Catalog, StoredImage } from '../store/catalog.js';
+import { findImage, getImage } from '../store/resolve.js';
+import type { Store } from '../store/store.js';
+import { ArchiveSink } from './archive-sink.js';
+import { ArchiveWriter } from './archive-writer.js';
+import { StoreSource } from './store-source.js';
+
+export interface SaveOptions {
+  readonly onImages?: (images: readonly SourceImage[]) => void;
+  readonly progress?: CopyProgress;
+}
+
+/** Writes the images that `texts` name. A repository without a tag stands for all its tags; an ID for the image without names (S-5).
+ *  PlyfsError `no-image` before the first byte. */
+export async function saveImages(
+  store: Store,
+  texts: readonly string[],
+  output: Writable,
+  options: SaveOptions = {},
+): Promise<void> {
+  const source = new StoreSource(store, 'plain');
+  const images = chosen(store.catalog(), texts).map(({ image, names }) => source.read(image, names));
+  options.onImages?.(images);
+  const sink = await ArchiveSink.open(new ArchiveWriter(output));
+  for (const image of images) await putImage(image, sink, options.progress === undefined ? {} : { progress: options.progress });
+  await sink.commit();
+}
+
+/** The same into a file, which appears when it is whole. */
+export async function saveToFile(store: Store, texts: readonly string[], path: string, options: SaveOptions = {}): Promise<void> {
+  const temporary = join(dirname(path), `.plyfs-save-${process.pid}`);
+  const output = createWriteStream(temporary, { flags: 'wx', mode: 0o600 });
+  let isDone = false;
+  try {
+    await saveImages(store, texts, output, options);
+    output.end();
+    await finished(output);
+    renameSync(temporary, path);
+    isDone = true;
+  } finally {
+    output.destroy();
+    if (!isDone) rmSync(temporary, { force: true });
+  }
+}
+
+function chosen(catalog: Catalog, texts: readonly string[]): { image: StoredImage; names: string[] }[] {
+  if (texts.length === 0) throw new PlyfsError('usage', 'name the images to save', { exitStatus: 2 });
+  const namesOf = new Map<Digest, Set<string>>();
+  for (const text of texts) {
+    for (const { image, names } of meant(catalog, text)) {
+      const known = namesOf.get(image.id) ?? new Set();
+      for (const name of names) known.add(name);
+      namesOf.set(image.id, known);
+    }
+  }
+  return [...namesOf].map(([id, names]) => ({ image: catalog.images.get(id)!, names: [...names] })); // IDs came from the catalog
+}
+
+function meant(catalog: Catalog, text: string): { image: StoredImage; names: string[] }[] {
+  const tags = tagsOf(catalog, text);
+  if (tags.length > 0) return tags.map((name) => ({ image: getImage(catalog, name).image, names: [name] }));
+  const { image, name } = getImage(catalog, text);
+  return [{ image, names: name === undefined ? [] : [name] }];
+}
+
+/** All names of the repository that `text` is, where it has neither tag nor digest and is no ID. */
+function tagsOf(catalog: Catalog, text: string): string[] {
+  if (/^[0-9a-f]{1,64}$/.test(text) && findImage(catalog, text)?.name === undefined) return [];
+  if (text.startsWith('sha256:')) return [];
+  const reference = parseReference(text);
+  if (reference.tag !== undefined || reference.digest !== undefined) return [];
+  const repository = repositoryOf(reference);
+  return [...catalog.names.keys()]
+    .filter((name) => !name.includes('@') && repositoryOf(parseReference(name)) === repository)
+    .sort();
+}
