@@ -58,8 +58,11 @@ export function randomLayer(
         case 3:
         case 4:
           lines.push(`file ${here} ${random.pick(modes)} xattr:trusted.k=${random.below(9)} = content ${random.below(100)}`);
-          if (hasLinks && random.below(2) === 0)
-            lines.push(`link ${at === '' ? '' : `${at}/`}l${name.slice(-1)}${random.below(99)} -> ${here}`);
+          if (hasLinks && random.below(2) === 0) {
+            // Names that no other layer has: which names of a link a directory layer hides is not counted in nlink.
+            const link = `${at === '' ? '' : `${at}/`}l${random.below(100000)}`;
+            lines.push(`file ${link} ${random.pick(modes)} = linked ${random.below(100)}`, `link ${link}b -> ${link}`);
+          }
           break;
         case 5:
           lines.push(`symlink ${here} -> /nowhere/${random.below(9)}`);

@@ -101,10 +101,16 @@ export const renameCases: readonly Case[] = [
   tableOf('exchange'),
   {
     name: 'OV-9 renaming a lower directory writes the redirect of the kernel and moves no file',
-    lower: ['dir d 0711 uid=4 xattr:user.k=v mtime=77; dir d/s; file d/s/f = deep; file d/g'],
-    run: 'rename d e\nread e/s/f -> "deep"\nstat d -> ENOENT\nget e mode -> 0711\nget e mtime -> 77\nrename e/s e/t\nread e/t/f -> "deep"',
-    view: 'dir e 0711 uid=4 xattr:user.k=v; dir e/t; file e/t/f = deep; file e/g',
-    upperAfter: 'whiteout d; dir e 0711 uid=4 xattr:user.k=v; redirect e -> d; whiteout e/s; dir e/t; redirect e/t -> s',
+    lower: ['dir d 0711 uid=4 xattr:user.k=v mtime=77; dir d/s; file d/s/f = deep; file d/g; dir p'],
+    run: 'rename d p/e\nread p/e/s/f -> "deep"\nstat d -> ENOENT\nget p/e mode -> 0711\nget p/e mtime -> 77\nrename p/e/s t\nread t/f -> "deep"',
+    view: 'dir p; dir p/e 0711 uid=4 xattr:user.k=v; dir t; file t/f = deep; file p/e/g',
+    upperAfter: 'whiteout d; dir p; dir p/e 0711 uid=4 xattr:user.k=v; redirect p/e -> /d; whiteout p/e/s; dir t; redirect t -> /d/s',
+  },
+  {
+    name: 'OV-9 renaming a lower directory and one below it in their places',
+    lower: ['dir d 0700; dir d/s; file d/s/f = deep; file d/g'],
+    run: 'rename d e\nrename e/s e/t\nread e/t/f -> "deep"',
+    view: 'dir e 0700; dir e/t; file e/t/f = deep; file e/g',
   },
   {
     name: 'OV-9 renaming a merged directory into another keeps both parts, with an absolute redirect',

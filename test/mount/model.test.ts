@@ -99,3 +99,5 @@ function declare(name: string, turns: readonly ImplementerName[], style: LayerSt
 }
 
 declare('kernel overlayfs does what the model does: the oracle of the model', ['kernel'], {});
+declare('the direct driver does what the model does', ['direct'], { hasDeepWhiteouts: true, hasLinks: true });
+declare('plyfs and kernel overlayfs taking turns on one upper do what the model does', ['direct', 'kernel'], {});
