@@ -45,6 +45,10 @@ export class Union {
   private readonly spaceOfLayer: number[];
   /** Multi-linked nodes by layer and inode number: the names of one file are one node. */
   private readonly linked = new Map<string, NodeIndex>();
+  /** The keys in `linked` of a node. */
+  private readonly linkKeys = new Map<NodeIndex, string[]>();
+  /** By the same keys: how many names of a lower file were removed from the view. The layer still counts them. */
+  private readonly lostNames = new Map<string, number>();
   /** Where the bytes of a node are that has lost its name but not its last user. */
   private readonly places = new Map<NodeIndex, Place>();
   private readonly listing = new Listing();
@@ -116,7 +120,7 @@ export class Union {
       if (entry === 0) continue;
       const node = this.tree.names.node(entry);
       this.tree.removeEntry(directory, entry);
-      if (node !== 0 && this.tree.nodes.entry(node) === 0) this.tree.removeNode(node);
+      if (node !== 0 && this.tree.nodes.entry(node) === 0) this.dropNode(node);
     }
     directory.isLoaded = false;
     directory.children = new Uint32Array(0);
@@ -295,10 +299,11 @@ export class Union {
 
   private unify(entry: EntryIndex, node: NodeIndex): NodeIndex {
     const { tree } = this;
-    const key = this.linkKey(node);
-    const known = this.linked.get(key);
+    const layer = tree.nodes.layer(node);
+    const { ino } = this.attributes;
+    const known = this.linkedNode(layer, ino);
     if (known === undefined || known === node) {
-      this.linked.set(key, node);
+      this.setLinkedNode(layer, ino, node);
       return node;
     }
     if (tree.nodes.references(node) > 0) return node;
@@ -307,17 +312,25 @@ export class Union {
     return known;
   }
 
-  private linkKey(node: NodeIndex): string {
-    return `${this.tree.nodes.layer(node)}:${this.attributes.ino}`;
-  }
-
   /** The node of a multi-linked file of a layer by its inode number there, if one is known. */
   linkedNode(layer: number, ino: number): NodeIndex | undefined {
     return this.linked.get(`${layer}:${ino}`);
   }
 
   setLinkedNode(layer: number, ino: number, node: NodeIndex): void {
-    this.linked.set(`${layer}:${ino}`, node);
+    const key = `${layer}:${ino}`;
+    if (this.linked.get(key) === node) return;
+    this.linked.set(key, node);
+    const keys = this.linkKeys.get(node);
+    if (keys === undefined) this.linkKeys.set(node, [key]);
+    else keys.push(key);
+  }
+
+  /** One name of a multi-linked file of a lower layer no longer shows: st_nlink is one less from now on, until the next mount. */
+  loseName(node: NodeIndex): void {
+    const prefix = `${this.tree.nodes.layer(node)}:`;
+    const key = this.linkKeys.get(node)?.find((key) => key.startsWith(prefix));
+    if (key !== undefined) this.lostNames.set(key, (this.lostNames.get(key) ?? 0) + 1);
   }
 
   /** Reads a node's attributes from its layer, known or not. */
@@ -328,6 +341,9 @@ export class Union {
     } else {
       const place = this.locate(node);
       place.layer.stat(place.dir, place.name, place.ref, attributes);
+      if (attributes.nlink > 1 && this.lostNames.size > 0) {
+        attributes.nlink -= this.lostNames.get(`${tree.nodes.layer(node)}:${attributes.ino}`) ?? 0;
+      }
     }
     this.counters.add('layerStats');
     tree.nodes.store(node, attributes);
@@ -387,9 +403,8 @@ export class Union {
   /** The node's row is given back. PRE: detached, no references. */
   dropNode(node: NodeIndex): void {
     this.places.delete(node);
-    if (this.tree.nodes.has(node, nodeFlag.isLinked)) {
-      for (const [key, known] of this.linked) if (known === node) this.linked.delete(key);
-    }
+    for (const key of this.linkKeys.get(node) ?? []) if (this.linked.get(key) === node) this.linked.delete(key);
+    this.linkKeys.delete(node);
     this.tree.removeNode(node);
   }
 

@@ -1,7 +1,7 @@
 /** OverlayFs: the copy-on-write file system over a stack of layers. Each operation is here in the kernel's words; the longer ones are in
  *  creation.ts, removal.ts, rename.ts, copy-up.ts. What lookups and listings need is in memory once a directory was seen. */
 
-import type { Attributes } from '../base/attributes.js';
+import { Attributes } from '../base/attributes.js';
 import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
 import { dirType, S_IFLNK, S_ISGID, S_ISUID } from '../base/mode.js';
@@ -43,6 +43,7 @@ export class OverlayFs implements FileSystem {
   private readonly removal: Removal;
   private readonly renaming: Rename;
   private readonly xattrs: Xattrs;
+  private readonly known = new Attributes();
   private readonly ahead: ReadAhead;
   /** How many hold each file open, told by drivers that serve OPEN. */
   private readonly holders = new Map<NodeIndex, number>();
@@ -106,6 +107,7 @@ export class OverlayFs implements FileSystem {
 
   setattr(node: NodeId, change: AttributeChange, _caller: Caller): void {
     const { view } = this;
+    if (this.isFlush(node, change)) return;
     if (change.size === undefined) this.copyUp.ensure(node);
     else this.truncate(node, change.size);
     const place = view.upperPlace(node);
@@ -114,6 +116,16 @@ export class OverlayFs implements FileSystem {
     if (change.mode !== undefined) chmodAt(place.fd, place.name, change.mode & 0o7777);
     if (change.atime !== undefined || change.mtime !== undefined) setTimes(place, change.atime, change.mtime);
     view.invalidate(node);
+  }
+
+  /** The kernel writes back an inode it touched itself (a link count, by unlink): the times it has. Nothing to copy up for. */
+  private isFlush(node: NodeIndex, change: AttributeChange): boolean {
+    const { ctime, mtime, ...rest } = change;
+    if (ctime === undefined || Object.keys(rest).length > 0 || this.view.isUpper(node)) return false;
+    if (mtime === undefined) return true;
+    const { known } = this;
+    this.view.getattr(node, known, false);
+    return mtime !== 'now' && mtime.sec === known.mtimeSec && mtime.nsec === known.mtimeNsec;
   }
 
   private truncate(node: NodeIndex, size: number): void {

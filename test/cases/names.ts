@@ -156,6 +156,13 @@ export const nameCases: readonly Case[] = [
     differs: { kernel: noIndex },
   },
   {
+    name: 'OV-23 removing one name of a lower hard link copies nothing',
+    lower: ['file a pattern=1:5000; link b -> a; link c -> a'],
+    run: 'get c nlink -> 3\nunlink a\nget c nlink -> 2\nunlink b\ndropcaches\nget c nlink -> 1',
+    upperAfter: 'whiteout a; whiteout b',
+    differs: { kernel: noIndex },
+  },
+  {
     name: 'OV-23 a lower hard link whose other name is whited out in between',
     lower: ['whiteout b', 'file a = x; link b -> a'],
     run: 'write a "y"\nstat b -> ENOENT\nread a -> "y"',
