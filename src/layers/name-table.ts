@@ -170,7 +170,7 @@ export class NameTable {
     if (free === undefined) {
       this.textEnd += span;
       if (this.textEnd > this.text.length) {
-        const larger = Buffer.allocUnsafeSlow(Math.floor(Math.max(this.textEnd, this.text.length * 1.3)));
+        const larger = Buffer.allocUnsafeSlow(Math.floor(Math.max(this.textEnd, this.text.length * 1.125)));
         this.text.copy(larger);
         this.text = larger;
       }
@@ -204,7 +204,7 @@ function spanOf(length: number): number {
 
 function enlarged(rows: Uint32Array<ArrayBuffer>, stride: number): Uint32Array<ArrayBuffer> {
   const count = rows.length / stride;
-  const larger = new Uint32Array(Math.floor(count * (count < 1 << 20 ? 1.5 : 1.15)) * stride);
+  const larger = new Uint32Array(Math.ceil(count * 1.125) * stride);
   larger.set(rows);
   return larger;
 }

@@ -1,4 +1,4 @@
-/** Nodes of the merged tree as rows of one buffer: 88 bytes each, no JavaScript object, nothing for the garbage collector to walk.
+/** Nodes of the merged tree as rows of one buffer: 80 bytes each, no JavaScript object, nothing for the garbage collector to walk.
  *  Reader and writer: union.ts, overlay/. A row is a cached statx of the object plus where the object lies. */
 
 import type { Attributes } from '../base/attributes.js';
@@ -23,26 +23,23 @@ export const nodeFlag = {
   hasOrigin: 32,
 } as const;
 
-const doubles = 11;
+const doubles = 10;
 const words = doubles * 2;
 // members of a row: first the doubles (index in Float64Array), then 32-bit words (index in Uint32Array)
 const INO = 0;
 const SIZE = 1;
-const MTIME = 2;
-const CTIME = 3;
-const ATIME = 4;
+const MTIME = 4;
+const CTIME = 6;
+const ATIME = 8;
 const MODE = 10;
 const UID = 11;
 const GID = 12;
 const NLINK = 13;
-const MTIME_NS = 14;
-const CTIME_NS = 15;
-const ATIME_NS = 16;
-const BLOCKS_OR_RDEV = 17;
-const FLAGS_LAYER = 18;
-const REFERENCES = 19;
-const ENTRY = 20;
-const REF = 21;
+const BLOCKS_OR_RDEV = 14;
+const FLAGS_LAYER = 15;
+const REFERENCES = 16;
+const ENTRY = 17;
+const REF = 18;
 
 export class NodeTable {
   private f64 = new Float64Array(0);
@@ -68,7 +65,7 @@ export class NodeTable {
   /** A fresh row; `type` is a d_type, `layer` a position in the stack below 65536. */
   add(type: number, layer: number, ref: number, ino: number): NodeIndex {
     const node = this.free.pop() ?? this.used++;
-    if (node >= this.capacity) this.grow(this.capacity < 1 << 20 ? this.capacity * 1.5 : this.capacity * 1.15);
+    if (node >= this.capacity) this.grow(this.capacity * 1.125);
     this.u32.fill(0, node * words, node * words + words);
     this.f64[node * doubles + INO] = ino;
     this.u32[node * words + MODE] = type << 12;
@@ -169,24 +166,35 @@ export class NodeTable {
     this.u32[node * words + REF] = ref;
   }
 
-  /** Keeps `a` as the node's attributes, but for the inode number, which the tree decides. */
-  store(node: NodeIndex, a: Attributes): void {
+  /** Keeps `a` as the node's attributes, but for the inode number, which the tree decides. What does not fit a row (a time before 1901
+   *  or after 2446) is not kept: `false`, and the attributes have to be read again each time. */
+  store(node: NodeIndex, a: Attributes): boolean {
     const f = node * doubles;
     const u = node * words;
     const { f64, u32 } = this;
     f64[f + SIZE] = a.size;
-    f64[f + MTIME] = a.mtimeSec;
-    f64[f + CTIME] = a.ctimeSec;
-    f64[f + ATIME] = a.atimeSec;
     u32[u + MODE] = a.mode;
     u32[u + UID] = a.uid;
     u32[u + GID] = a.gid;
     u32[u + NLINK] = a.nlink;
-    u32[u + MTIME_NS] = a.mtimeNsec;
-    u32[u + CTIME_NS] = a.ctimeNsec;
-    u32[u + ATIME_NS] = a.atimeNsec;
     u32[u + BLOCKS_OR_RDEV] = hasDevice(a.mode) ? a.rdev : Math.min(a.blocks, 0xffffffff);
-    u32[u + FLAGS_LAYER]! |= nodeFlag.hasAttributes;
+    this.putTime(u + MTIME, a.mtimeSec, a.mtimeNsec);
+    this.putTime(u + CTIME, a.ctimeSec, a.ctimeNsec);
+    this.putTime(u + ATIME, a.atimeSec, a.atimeNsec);
+    const fits = fitsRow(a.mtimeSec) && fitsRow(a.ctimeSec) && fitsRow(a.atimeSec);
+    if (fits) u32[u + FLAGS_LAYER]! |= nodeFlag.hasAttributes;
+    return fits;
+  }
+
+  /** A time is 64 bits, as in ext4's inodes: 34 for the seconds since 1901, 30 for the nanoseconds. */
+  private putTime(at: number, sec: number, nsec: number): void {
+    const since = sec + epochShift;
+    this.u32[at] = since;
+    this.u32[at + 1] = (Math.floor(since / 2 ** 32) & 3) | (nsec << 2);
+  }
+
+  private secondsAt(at: number): number {
+    return this.u32[at]! + (this.u32[at + 1]! & 3) * 2 ** 32 - epochShift;
   }
 
   /** Fills `out`. PRE: hasAttributes. The birth time and `dev` are not kept. */
@@ -198,15 +206,15 @@ export class NodeTable {
     out.ino = f64[f + INO]!;
     out.mode = mode;
     out.size = f64[f + SIZE]!;
-    out.mtimeSec = f64[f + MTIME]!;
-    out.ctimeSec = f64[f + CTIME]!;
-    out.atimeSec = f64[f + ATIME]!;
     out.uid = u32[u + UID]!;
     out.gid = u32[u + GID]!;
     out.nlink = u32[u + NLINK]!;
-    out.mtimeNsec = u32[u + MTIME_NS]!;
-    out.ctimeNsec = u32[u + CTIME_NS]!;
-    out.atimeNsec = u32[u + ATIME_NS]!;
+    out.mtimeSec = this.secondsAt(u + MTIME);
+    out.mtimeNsec = u32[u + MTIME + 1]! >>> 2;
+    out.ctimeSec = this.secondsAt(u + CTIME);
+    out.ctimeNsec = u32[u + CTIME + 1]! >>> 2;
+    out.atimeSec = this.secondsAt(u + ATIME);
+    out.atimeNsec = u32[u + ATIME + 1]! >>> 2;
     out.rdev = hasDevice(mode) ? u32[u + BLOCKS_OR_RDEV]! : 0;
     out.blocks = hasDevice(mode) ? 0 : u32[u + BLOCKS_OR_RDEV]!;
     out.blksize = 4096;
@@ -214,6 +222,12 @@ export class NodeTable {
     out.btimeNsec = 0;
     out.dev = 0;
   }
+}
+
+const epochShift = 2 ** 31;
+
+function fitsRow(sec: number): boolean {
+  return sec >= -epochShift && sec < 2 ** 34 - epochShift;
 }
 
 function hasDevice(mode: number): boolean {

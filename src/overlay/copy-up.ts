@@ -186,8 +186,7 @@ export class CopyUp {
     if (tree.nodes.type(node) === dirType.lnk) {
       symlinkAt(place.layer.readlink(place.dir, place.name, place.ref), upper.workFd, made);
     } else {
-      tree.nodes.load(node, union.lastAttributes);
-      mknodAt(upper.workFd, made, (tree.nodes.mode(node) & S_IFMT) | 0o600, union.lastAttributes.rdev);
+      mknodAt(upper.workFd, made, (tree.nodes.mode(node) & S_IFMT) | 0o600, this.view.attributesOf(node).rdev);
     }
     this.discardOnError(made, () => {
       this.putXattrs(made, node);
@@ -333,8 +332,7 @@ export class CopyUp {
   }
 
   private putTimes(dirFd: number, name: Name, node: NodeIndex): void {
-    const times = this.view.union.lastAttributes;
-    this.view.tree.nodes.load(node, times);
+    const times = this.view.attributesOf(node);
     utimensAt(dirFd, name, times.atimeSec, times.atimeNsec, times.mtimeSec, times.mtimeNsec);
   }
 

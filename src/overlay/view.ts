@@ -108,6 +108,7 @@ export class View {
     const { nodes } = this.tree;
     if (this.isUpper(node) && nodes.entry(node) === 0 && node !== rootIndex && this.files.known(node) === undefined) {
       nodes.setFlag(node, nodeFlag.hasAttributes); // nameless and without a descriptor: what was known stays true
+      nodes.load(node, this.union.lastAttributes);
       return;
     }
     const file = this.files.known(node);
@@ -119,15 +120,23 @@ export class View {
     this.tree.nodes.store(node, this.union.lastAttributes);
   }
 
+  /** The attributes on disk, in a record that the next call of anything here reuses. */
+  attributesOf(node: NodeIndex): Attributes {
+    const { nodes } = this.tree;
+    if (nodes.has(node, nodeFlag.hasAttributes)) nodes.load(node, this.union.lastAttributes);
+    else this.restat(node);
+    return this.union.lastAttributes;
+  }
+
   /** Fills `out` with what the view shows of the node. */
   getattr(node: NodeIndex, out: Attributes, withBirthTime: boolean): void {
     const { nodes } = this.tree;
-    if (withBirthTime) this.restat(node);
-    else this.stat(node);
-    nodes.load(node, out);
-    if (withBirthTime) {
-      out.btimeSec = this.union.lastAttributes.btimeSec;
-      out.btimeNsec = this.union.lastAttributes.btimeNsec;
+    if (!withBirthTime && nodes.has(node, nodeFlag.hasAttributes)) {
+      nodes.load(node, out);
+    } else {
+      this.restat(node);
+      Object.assign(out, this.union.lastAttributes);
+      out.ino = nodes.ino(node);
     }
     if (nodes.type(node) === dirType.dir) out.nlink = this.linksOfDirectory(node, out.nlink);
     this.ids.show(out);
