@@ -12,8 +12,8 @@ import { fdPath, nameBytes } from './path.js';
 
 export { UTIME_NOW, UTIME_OMIT } from './constants.js';
 
-/** STATX_BASIC_STATS | STATX_BTIME. */
-const wanted = 0xfff;
+const STATX_BASIC_STATS = 0x7ff;
+const STATX_BTIME = 0x800;
 
 const statxBytes = Buffer.alloc(256);
 const statxWords = new Uint32Array(statxBytes.buffer, statxBytes.byteOffset, 64);
@@ -23,12 +23,17 @@ export function statAt(dirFd: number, name: Name, out: Attributes): boolean {
   return statRaw(dirFd, nameBytes(name), AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, out);
 }
 
+/** As statAt, and the birth time is not asked for (0): what lstat(2) does. */
+export function lstatAt(dirFd: number, name: Name, out: Attributes): boolean {
+  return statRaw(dirFd, nameBytes(name), AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, out, STATX_BASIC_STATS);
+}
+
 /** As statAt for a path that a person named; `follow` a symlink that it ends in. */
 export function statPath(path: string, out: Attributes, follow = true): boolean {
   return statRaw(AT_FDCWD, nameBytes(nameFromText(path)), follow ? 0 : AT_SYMLINK_NOFOLLOW, out);
 }
 
-function statRaw(dirFd: number, path: Buffer, flags: number, out: Attributes): boolean {
+function statRaw(dirFd: number, path: Buffer, flags: number, out: Attributes, wanted = STATX_BASIC_STATS | STATX_BTIME): boolean {
   while (libc.statx(dirFd, path, flags, wanted, statxBytes) < 0) {
     const number = libc.errno();
     if (number === errno.ENOENT) return false;

@@ -1,0 +1,136 @@
+/** The whole of a bench run: from what somebody asked for to tables, JSON and charts. Shared by `npm run bench` and `plyfs bench`. */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PlyfsError } from '../base/errors.js';
+import { deepStack, defaultCache, inputs, mixedStack } from './fixtures.js';
+import { printResults } from './report.js';
+import type { Results } from './results.js';
+import { runPlan } from './runner.js';
+import { type Stack, surveyOf } from './stack.js';
+import { allSubjects, defaultSubjects, type Subject, unmount } from './subjects.js';
+import type { Workload } from './workload.js';
+import { workloads as allWorkloads } from './workloads/all.js';
+
+export interface BenchRequest {
+  isQuick: boolean;
+  /** Directories, top first, to measure instead of layers made from this machine. */
+  layers?: readonly string[] | undefined;
+  workloads?: readonly string[] | undefined;
+  subjects?: readonly string[] | undefined;
+  depths?: readonly number[] | undefined;
+  repetitions?: number | undefined;
+  /** Files and directories for the results; `keepIn` is where those of a full run go by default. */
+  json?: string | undefined;
+  svg?: string | undefined;
+  keepIn?: string | undefined;
+  cache?: string | undefined;
+  fuseOverlayfs?: readonly string[] | undefined;
+}
+
+const defaultDepths = [1, 10, 100, 500];
+
+/** Prints tables on stdout and progress on stderr. PlyfsError for names that do not exist and layers that cannot be mounted. */
+export function runBench(request: BenchRequest): Results {
+  const cache = request.cache ?? defaultCache();
+  const known = allSubjects({ fuseOverlayfs: request.fuseOverlayfs ?? [] });
+  const extra = known.map((each) => each.name).filter((name) => /^fuse-overlayfs-\d+$/.test(name));
+  const subjects = (request.subjects ?? [...defaultSubjects, ...extra]).map((name) => named(known, name, 'subject'));
+  const workloads = chooseWorkloads(request.workloads);
+  const home = join(cache, `run-${process.pid}`);
+  const makeInputs = inputs(cache, note);
+  const needsMixed = workloads.some((workload) => !workload.isAboutDepth);
+  const depths = workloads.some((workload) => workload.isAboutDepth) ? (request.depths ?? defaultDepths) : [];
+  const results = runPlan({
+    subjects,
+    workloads,
+    stack: needsMixed ? stackFor(request, cache, home, known) : undefined,
+    deepStacks: depths.map((depth) => deepStack(cache, depth, note)),
+    inputs: makeInputs,
+    repetitions: request.repetitions ?? (request.isQuick ? 1 : 3),
+    isQuick: request.isQuick,
+    home,
+    note,
+  });
+  note('');
+  printResults(results, (line) => process.stdout.write(`${line}\n`));
+  keep(request, results);
+  return results;
+}
+
+function keep(request: BenchRequest, results: Results): void {
+  const isFull = !request.isQuick && request.workloads === undefined && request.subjects === undefined;
+  const fallback = isFull ? request.keepIn : undefined;
+  const json = request.json ?? (fallback && join(fallback, 'latest.json'));
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 1)}\n`);
+}
+
+function named<T extends { name: string }>(all: readonly T[], name: string, noun: string): T {
+  const found = all.find((each) => each.name === name);
+  if (found !== undefined) return found;
+  const names = all.map((each) => each.name).join(', ');
+  throw new PlyfsError('bench.name', `there is no ${noun} "${name}"; there are: ${names}`, { exitStatus: 2 });
+}
+
+/** Workloads by their own name or that of a step, which then runs with the steps before it. */
+function chooseWorkloads(names: readonly string[] | undefined): Workload[] {
+  if (names === undefined) return allWorkloads.filter((workload) => !workload.isOptional);
+  const chosen: Workload[] = [];
+  for (const name of names) {
+    const whole = allWorkloads.find((workload) => workload.name === name);
+    const holder = whole ?? allWorkloads.find((workload) => workload.steps.some((step) => step.name.startsWith(name)));
+    const workload = holder ?? named(allWorkloads, name, 'workload');
+    const last = workload.steps.findLastIndex((step) => step.name.startsWith(name));
+    chosen.push(whole === undefined ? { ...workload, steps: workload.steps.slice(0, last + 1) } : workload);
+  }
+  return chosen;
+}
+
+function stackFor(request: BenchRequest, cache: string, home: string, known: readonly Subject[]): Stack {
+  const withView = (layers: readonly string[], use: (root: string) => void): void => viewOf(layers, home, known, use);
+  if (request.layers === undefined) return warm(mixedStack(cache, withView, note), request.isQuick);
+  let survey: Stack['survey'] | undefined;
+  const lists = join(cache, `lists-${process.pid}`);
+  withView(request.layers, (root) => {
+    survey = surveyOf(root, lists);
+  });
+  if (survey === undefined) throw new Error('no survey');
+  return warm({ name: 'yours', layers: request.layers, survey }, request.isQuick);
+}
+
+/** Mounts `layers` with the first subject that can. */
+function viewOf(layers: readonly string[], home: string, known: readonly Subject[], use: (root: string) => void): void {
+  const able = ['kernel', 'plyfs', 'fuse-overlayfs'].map((name) => named(known, name, 'subject'));
+  const subject = able.find((each) => each.unavailable() === undefined);
+  if (subject === undefined) throw new PlyfsError('bench.view', 'nothing here can mount the layers: run as root');
+  const [target, scratch] = [join(home, 'view'), join(home, 'scratch')];
+  for (const directory of [target, scratch]) mkdirSync(directory, { recursive: true });
+  try {
+    subject.mount({ layers }, { target, scratch, changesLower: false });
+    try {
+      use(target);
+    } finally {
+      unmount(subject, target);
+    }
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/** Brings what the layers hold into the kernel's caches: all subjects then find the disk in the same state. */
+function warm(stack: Stack, isQuick: boolean): Stack {
+  const roots = stack.flat === undefined ? stack.layers : [...stack.layers, stack.flat];
+  note(`reading the layers of ${stack.name} once`);
+  for (const root of roots.filter((each) => existsSync(each))) {
+    const command = isQuick ? 'find . -size +1G >/dev/null' : 'find . -type f -print0 | xargs -0 -r cat >/dev/null';
+    spawnSync('sh', ['-c', command], { cwd: root, timeout: 300_000 });
+  }
+  return stack;
+}
+
+/** One line that the next one replaces on a terminal; a line of its own elsewhere. */
+function note(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+  else if (text !== '') process.stderr.write(`${text}\n`);
+}

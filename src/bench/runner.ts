@@ -1,0 +1,208 @@
+/** Runs workloads round robin over the subjects, each on a fresh mount, and collects the results. */
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import { PlyfsError } from '../base/errors.js';
+import type { Inputs } from './inputs.js';
+import { RequestCounter } from './requests.js';
+import { describeMachine, type Measurement, type Results } from './results.js';
+import type { Stack } from './stack.js';
+import { connectionOf, daemonsOf, type Place, type Subject, unmount, useOf } from './subjects.js';
+import type { Run, Step, Workload } from './workload.js';
+
+export interface Plan {
+  subjects: readonly Subject[];
+  workloads: readonly Workload[];
+  /** The ordinary stack, and those for workloads about depth. */
+  stack: Stack | undefined;
+  deepStacks: readonly Stack[];
+  inputs: Inputs;
+  repetitions: number;
+  isQuick: boolean;
+  /** Where mounts and uppers go: on the file system of the layers, made and removed by the run. */
+  home: string;
+  note: (text: string) => void;
+}
+
+interface Cell {
+  workload: Workload;
+  stack: Stack;
+  subject: Subject;
+}
+
+export function runPlan(plan: Plan): Results {
+  return new Runner(plan).run();
+}
+
+class Runner {
+  private readonly results: Results;
+  private readonly counter = RequestCounter.open();
+  private readonly broken = new Set<string>();
+
+  constructor(private readonly plan: Plan) {
+    const stacks = [...(plan.stack === undefined ? [] : [plan.stack]), ...plan.deepStacks];
+    this.results = {
+      machine: describeMachine(loadavg()[0] ?? 0),
+      isQuick: plan.isQuick,
+      repetitions: plan.repetitions,
+      subjects: plan.subjects.map((subject) => subject.name),
+      stacks: stacks.map(({ name, layers, survey }) => ({ name, layers: layers.length, objects: survey.objects })),
+      measurements: [],
+      memory: [],
+      gaps: [],
+    };
+  }
+
+  run(): Results {
+    const cells = this.cells();
+    mkdirSync(this.plan.home, { recursive: true });
+    try {
+      for (let repetition = 0; repetition < this.plan.repetitions; repetition++) {
+        for (const [index, cell] of this.inTurn(cells, repetition).entries()) {
+          const { workload, stack, subject } = cell;
+          const progress = `${repetition + 1}/${this.plan.repetitions} ${index + 1}/${cells.length}`;
+          this.plan.note(`${progress} ${workload.name} on ${subject.name} (${stack.name})`);
+          if (!this.broken.has(keyOf(cell))) this.attempt(cell, repetition);
+        }
+      }
+    } finally {
+      this.counter?.close();
+      rmSync(this.plan.home, { recursive: true, force: true });
+    }
+    return this.results;
+  }
+
+  /** What can be measured; the rest becomes gaps. */
+  private cells(): Cell[] {
+    const cells: Cell[] = [];
+    for (const workload of this.plan.workloads) {
+      const stacks = workload.isAboutDepth ? this.plan.deepStacks : this.plan.stack === undefined ? [] : [this.plan.stack];
+      for (const stack of stacks) {
+        for (const subject of this.plan.subjects) {
+          const reason = reasonAgainst(workload, stack, subject);
+          if (reason === undefined) cells.push({ workload, stack, subject });
+          else this.results.gaps.push({ workload: workload.name, stack: stack.name, subject: subject.name, reason });
+        }
+      }
+    }
+    return cells;
+  }
+
+  /** The cells with the subjects of each workload rotated, so that nobody is always first. */
+  private inTurn(cells: Cell[], repetition: number): Cell[] {
+    const groups = new Map<string, Cell[]>();
+    for (const cell of cells) {
+      const key = `${cell.workload.name}/${cell.stack.name}`;
+      groups.set(key, [...(groups.get(key) ?? []), cell]);
+    }
+    return [...groups.values()].flatMap((group) => {
+      const start = repetition % group.length;
+      return [...group.slice(start), ...group.slice(0, start)];
+    });
+  }
+
+  /** A subject that fails a workload is left out of it from then on; the reason is kept. */
+  private attempt(cell: Cell, repetition: number): void {
+    try {
+      this.measure(cell, repetition);
+    } catch (error) {
+      if (!(error instanceof PlyfsError)) throw error;
+      this.broken.add(keyOf(cell));
+      this.plan.note(`FAILED ${cell.workload.name} on ${cell.subject.name}: ${error.message}`);
+      const { workload, stack, subject } = cell;
+      this.results.gaps.push({ workload: workload.name, stack: stack.name, subject: subject.name, reason: error.message });
+    }
+  }
+
+  private measure(cell: Cell, repetition: number): void {
+    const { workload, stack, subject } = cell;
+    const place = makePlace(join(this.plan.home, `${subject.name}`), workload);
+    try {
+      // What the one before wrote and removed must not be written back on this one's time.
+      if (workload.writes !== 'none') spawnSync('sync', ['-f', this.plan.home], { timeout: 120_000 });
+      const start = process.hrtime.bigint();
+      subject.mount(stack, place);
+      const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+      try {
+        if (!subject.isBare) this.record(cell, { name: 'mount to ready', unit: 'mount' }, seconds, 1);
+        const run = { root: place.target, stack, inputs: this.plan.inputs, scratch: place.scratch, isQuick: this.plan.isQuick };
+        this.steps(cell, run, repetition);
+      } finally {
+        unmount(subject, place.target);
+      }
+    } finally {
+      rmSync(join(this.plan.home, subject.name), { recursive: true, force: true });
+    }
+  }
+
+  private steps(cell: Cell, run: Run, repetition: number): void {
+    const daemons = cell.subject.isBare ? [] : daemonsOf(run.root);
+    const connection = connectionOf(run.root);
+    const counter = repetition === 0 ? this.counter : undefined;
+    for (const step of cell.workload.steps) {
+      step.prepare?.(run);
+      const before = useOf(daemons);
+      if (connection !== undefined) counter?.start(connection);
+      const result = step.measure(run);
+      const requests = connection === undefined ? undefined : counter?.stop();
+      const measurement = this.record(cell, step, result.seconds, result.operations);
+      if (requests !== undefined) measurement.requests = requests;
+      if (daemons.length > 0) measurement.daemonCpu = [...(measurement.daemonCpu ?? []), useOf(daemons).cpu - before.cpu];
+      if (result.latencyUs !== undefined) measurement.latencyUs = result.latencyUs;
+    }
+    if (daemons.length > 0) this.recordMemory(cell, useOf(daemons));
+    if (cell.subject.isBare) cleanBare(run, cell.workload);
+  }
+
+  private record(cell: Cell, step: Pick<Step, 'name' | 'unit'>, seconds: number, operations: number): Measurement {
+    const [workload, stack, subject] = [cell.workload.name, cell.stack.name, cell.subject.name];
+    // Every workload mounts; the mounts of read-only and writable ones count alike.
+    const isMine = (each: Measurement): boolean => each.step === step.name && each.stack === stack && each.subject === subject;
+    let measurement = this.results.measurements.find(isMine);
+    if (measurement === undefined) {
+      measurement = { workload, step: step.name, stack, subject, unit: step.unit, operations, seconds: [] };
+      this.results.measurements.push(measurement);
+    }
+    measurement.seconds.push(seconds);
+    return measurement;
+  }
+
+  private recordMemory(cell: Cell, use: { rss: number; pss: number }): void {
+    const [workload, stack, subject] = [cell.workload.name, cell.stack.name, cell.subject.name];
+    const isMine = (each: { workload: string; stack: string; subject: string }): boolean =>
+      each.workload === workload && each.stack === stack && each.subject === subject;
+    const memory = this.results.memory.find(isMine);
+    if (memory === undefined) this.results.memory.push({ workload, stack, subject, rss: use.rss, pss: use.pss });
+    else if (use.rss > memory.rss) Object.assign(memory, { rss: use.rss, pss: use.pss });
+  }
+}
+
+function keyOf(cell: Cell): string {
+  return `${cell.workload.name}/${cell.stack.name}/${cell.subject.name}`;
+}
+
+function reasonAgainst(workload: Workload, stack: Stack, subject: Subject): string | undefined {
+  const unavailable = subject.unavailable();
+  if (unavailable !== undefined) return unavailable;
+  if (workload.writes !== 'none' && !subject.canWrite) return 'writes are not for this one';
+  if (subject.isBare && workload.isUnionOnly) return 'not about plain directories';
+  if (subject.isBare && stack.flat === undefined) return 'this stack has no plain copy';
+  return workload.unfit?.(stack);
+}
+
+function makePlace(home: string, workload: Workload): Place {
+  const [target, scratch] = [join(home, 'target'), join(home, 'scratch')];
+  for (const directory of [target, scratch]) mkdirSync(directory, { recursive: true });
+  const changesLower = workload.writes === 'lower';
+  if (workload.writes === 'none') return { target, scratch, changesLower };
+  const [upper, work] = [join(home, 'upper'), join(home, 'work')];
+  for (const directory of [upper, work]) mkdirSync(directory);
+  return { target, scratch, changesLower, upper, work };
+}
+
+/** The bare directory is the stack's own plain copy where a workload only adds files: these go. */
+function cleanBare(run: Run, workload: Workload): void {
+  if (workload.writes === 'new') rmSync(join(run.root, 'bench-new'), { recursive: true, force: true });
+}
