@@ -1,22 +1,19 @@
 /** The direct driver: plyfs opens /dev/fuse, mounts, and speaks the protocol itself. As root through mount(2); without the right to
  *  mount through fusermount3. */
 
-import { Attributes } from '../../base/attributes.js';
 import { errno } from '../../base/errno.js';
-import { errnoOf, FsError, PlyfsError } from '../../base/errors.js';
-import { isDirectory } from '../../base/mode.js';
+import { errnoOf, PlyfsError } from '../../base/errors.js';
 import type { Counters } from '../../observe/counters.js';
-import { log } from '../../observe/log.js';
 import { enableTrace, trace } from '../../observe/trace.js';
 import * as c from '../../sys/constants.js';
-import { fusermountMount, fusermountUnmount } from '../../sys/fusermount.js';
-import { bdiTune, mount, mountTable, umount } from '../../sys/mount.js';
+import { fusermountMount } from '../../sys/fusermount.js';
+import { bdiTune, mount, mountTable } from '../../sys/mount.js';
 import { closeFd, openPath } from '../../sys/open.js';
 import { setNonblocking } from '../../sys/poll.js';
 import { setIoFlusher } from '../../sys/process.js';
-import { statPath } from '../../sys/stat.js';
 import type { FileSystem } from '../../vfs/filesystem.js';
 import type { Attachment, Driver, DriverOptions } from '../driver.js';
+import { checkTarget, replaceStale, unmountTarget } from '../mount-point.js';
 import { maxWriteBytes } from './negotiate.js';
 
 const devicePath = '/dev/fuse';
@@ -58,58 +55,9 @@ export const directDriver: Driver = {
   },
 
   detach(options: DriverOptions, isLazy: boolean): void {
-    try {
-      umount(options.target, isLazy ? c.MNT_DETACH | c.UMOUNT_NOFOLLOW : c.UMOUNT_NOFOLLOW);
-    } catch (error) {
-      const number = errnoOf(error);
-      // Gone already is what was wanted.
-      if (number === errno.EINVAL || number === errno.ENOENT) return;
-      if (number !== errno.EPERM && number !== errno.EBUSY) throw error;
-      if (number === errno.EPERM) {
-        fusermountUnmount(options.target, isLazy);
-        return;
-      }
-      const advice = 'stop the processes that use it, or unmount lazily';
-      throw new PlyfsError('target-busy', `${options.target} is in use: ${advice}`, { cause: error });
-    }
+    unmountTarget(options.target, isLazy);
   },
 };
-
-/** Unmounts what a daemon that is gone left behind: every access to it is ENOTCONN. */
-function replaceStale(target: string): void {
-  while (statErrno(target) === errno.ENOTCONN) {
-    log('warn', `${target}: replacing a mount whose daemon is gone`);
-    try {
-      umount(target, c.MNT_DETACH | c.UMOUNT_NOFOLLOW);
-    } catch (error) {
-      if (errnoOf(error) !== errno.EPERM) throw error;
-      fusermountUnmount(target, true);
-    }
-  }
-}
-
-function statErrno(path: string): number {
-  try {
-    return statPath(path, new Attributes()) ? 0 : errno.ENOENT;
-  } catch (error) {
-    const number = errnoOf(error);
-    if (number === undefined) throw error;
-    return number;
-  }
-}
-
-function checkTarget(target: string): void {
-  const found = new Attributes();
-  const refuse = (code: string, why: string): never => {
-    throw new PlyfsError(code, `cannot mount on ${target}: ${why}`);
-  };
-  const number = statErrno(target);
-  if (number === errno.ENOENT) refuse('target-missing', 'it does not exist; make the directory first');
-  if (number === errno.EACCES) refuse('target-denied', 'it cannot be reached with your rights');
-  if (number !== 0) throw new FsError(number, target);
-  statPath(target, found);
-  if (!isDirectory(found.mode)) refuse('target-no-directory', 'it is not a directory');
-}
 
 /** The device's descriptor of a new mount on the target. */
 function mountHere(options: DriverOptions): number {
