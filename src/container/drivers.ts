@@ -1,6 +1,5 @@
 /** The drivers by name. Each is loaded only where it is used: fuse-native's package may be missing. */
 
-import { PlyfsError } from '../base/errors.js';
 import type { Driver } from '../fuse/driver.js';
 
 export type DriverName = Driver['name'];
@@ -10,9 +9,14 @@ export async function findDriver(name: DriverName): Promise<Driver> {
     case 'direct':
       return (await import('../fuse/direct/driver.js')).directDriver;
     case 'fuse-native':
-      throw new PlyfsError('no-driver', 'the fuse-native driver is not in this version: use --driver direct');
+      return (await import('../fuse/libfuse/driver.js')).fuseNativeDriver;
     default:
       name satisfies never;
       throw new Error(`no driver ${name}`);
   }
+}
+
+/** Whether the driver serves in the event loop of the main thread, the only one fuse-native's addon calls into. */
+export function servesInMainThread(name: DriverName): boolean {
+  return name === 'fuse-native';
 }

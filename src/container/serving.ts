@@ -1,14 +1,16 @@
 /** The serving thread as the main thread sees it. It is started before anything is known of the mount, because starting a thread takes as
- *  long as all the rest: it loads the code while the main thread reads options, checks and mounts. */
+ *  long as all the rest: it loads the code while the main thread reads options, checks and mounts. For a driver that works in the main
+ *  thread only it is ended again, and the same orders are obeyed here. */
 
 import { Worker } from 'node:worker_threads';
 import { PlyfsError } from '../base/errors.js';
 import type { Attachment, DriverOptions } from '../fuse/driver.js';
 import type { OverlayConfig } from '../overlay/config.js';
+import { type DriverName, servesInMainThread } from './drivers.js';
 
 /** To the serving thread. */
 export type ServeOrder =
-  | { kind: 'open'; driver: 'direct' | 'fuse-native'; config: OverlayConfig; options: DriverOptions; counters: SharedArrayBuffer }
+  | { kind: 'open'; driver: DriverName; config: OverlayConfig; options: DriverOptions; counters: SharedArrayBuffer }
   | { kind: 'serve'; attachment: Attachment };
 
 /** From the serving thread. `failed` carries what a PlyfsError needs. */
@@ -23,6 +25,7 @@ export interface ServeFailure {
 
 export class ServingThread {
   private readonly worker: Worker;
+  private tell: (order: ServeOrder) => void = (order) => this.worker.postMessage(order);
   private readonly waiting = new Map<ServeReport['kind'], () => void>();
   private failure: PlyfsError | undefined;
   private fail: ((error: PlyfsError) => void) | undefined;
@@ -43,9 +46,11 @@ export class ServingThread {
   }
 
   /** Opens the layers. PlyfsError with a sentence. */
-  open(order: Omit<Extract<ServeOrder, { kind: 'open' }>, 'kind'>): Promise<void> {
+  async open(order: Omit<Extract<ServeOrder, { kind: 'open' }>, 'kind'>): Promise<void> {
+    if (servesInMainThread(order.driver)) await this.serveHere();
+    const opened = this.until('opened');
     this.tell({ kind: 'open', ...order });
-    return this.until('opened');
+    return opened;
   }
 
   /** Serves the mount; resolves when it answers. PRE: `open` resolved. */
@@ -54,8 +59,12 @@ export class ServingThread {
     return this.until('ready');
   }
 
-  private tell(order: ServeOrder): void {
-    this.worker.postMessage(order);
+  /** From here on orders are obeyed in this thread. */
+  private async serveHere(): Promise<void> {
+    this.worker.removeAllListeners();
+    const [{ Server }] = await Promise.all([import('./server.js'), this.worker.terminate()]);
+    const server = new Server((report) => this.hear(report));
+    this.tell = (order) => void server.obey(order);
   }
 
   private until(kind: ServeReport['kind']): Promise<void> {

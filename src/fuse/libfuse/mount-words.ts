@@ -37,12 +37,11 @@ function flags({ mountFlags }: DriverOptions): string[] {
 }
 
 /** Sentences about what was asked for and cannot be had. */
-function refused({ mountFlags, io, posixAcl }: DriverOptions): string[] {
+function refused({ mountFlags, io }: DriverOptions): string[] {
   const sentences: string[] = [];
   const unknown = mountFlags.filter((word) => !flagWords.has(word) && !plainWords.has(word));
   if (unknown.length > 0) sentences.push(`libfuse 2 does not know ${unknown.join(', ')}: ignored`);
   if (io === 'writeback' || io === 'passthrough') sentences.push(`libfuse 2 has no io=${io}: writes go through at once`);
-  if (posixAcl) sentences.push('libfuse 2 does not let the kernel enforce ACLs: they are stored only');
   return sentences;
 }
 
