@@ -37,6 +37,24 @@ export class TarEntry {
   dataAt = 0;
 }
 
+/** One entry as the writer takes it. */
+export interface WriteEntry {
+  readonly type: EntryType;
+  /** Without a leading slash; the one behind a directory is put there. */
+  readonly path: Name;
+  /** Target of a symlink; path of the first name for a hard link. */
+  readonly link?: Name;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtimeSec: number;
+  /** Written only if the writer keeps nanoseconds. */
+  readonly mtimeNsec: number;
+  readonly deviceMajor?: number;
+  readonly deviceMinor?: number;
+  readonly xattrs?: ReadonlyMap<Name, Buffer>;
+}
+
 /** The refusal of a malformed archive: names the entry (or the place) and the field. `where` is a byte of the uncompressed stream. */
 export function badTar(path: Name | undefined, where: number, what: string): PlyfsError {
   const subject = path === undefined || path === '' ? 'tar' : `tar entry "${shortPath(path)}"`;

@@ -29,6 +29,9 @@ export const fields = {
 export const typeflagAt = 156;
 export type FieldName = keyof typeof fields;
 
+/** Largest values of the octal fields as the writer fills them; what is larger goes into a PAX record. */
+export const octalMax = { id: 0o7777777, size: 0o77777777777, mtime: 0o77777777777 } as const;
+
 /** Which extensions the magic promises. `gnu` and `v7` have no prefix; old GNU sparse maps belong to `gnu`. */
 export type Dialect = 'ustar' | 'star' | 'gnu' | 'v7';
 
