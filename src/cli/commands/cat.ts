@@ -1,0 +1,27 @@
+/** plyfs cat: the content of files of an image. */
+
+import { once } from 'node:events';
+import { PlyfsError } from '../../base/errors.js';
+import { dirType, kindName } from '../../base/mode.js';
+import { nameFromText } from '../../base/name.js';
+import { newCommand } from '../command.js';
+import { type ImageOptions, withImage, withView } from '../image-arguments.js';
+
+export const command = withImage(
+  newCommand('cat', 'Writes the content of files of an image to standard output.', [
+    'plyfs cat app.tar /etc/os-release',
+    'plyfs cat --upto 2 app:1.0 /etc/passwd',
+  ]),
+)
+  .argument('<paths...>', 'from the root of the image; symlinks are followed')
+  .action((image: string, paths: string[], options: ImageOptions) =>
+    withView(image, options, async (view) => {
+      for (const path of paths) {
+        const node = view.get(nameFromText(path));
+        const type = view.type(node);
+        if (type !== dirType.reg)
+          throw new PlyfsError('EINVAL', `${path} in ${image} is a ${kindName(type)}, not a regular file`);
+        for (const chunk of view.read(node)) if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+      }
+    }),
+  );

@@ -1,0 +1,101 @@
+/** plyfs find: names of an image below a directory. */
+
+import { PlyfsError } from '../../base/errors.js';
+import { dirType, kindName } from '../../base/mode.js';
+import { type Name, nameFromText, textFromName } from '../../base/name.js';
+import type { View, ViewEntry } from '../../image/view.js';
+import { type Command, newCommand, runCommand } from '../command.js';
+import { shownName } from '../file-text.js';
+import { type ImageOptions, withImage, withView } from '../image-arguments.js';
+
+interface Options extends ImageOptions {
+  name?: string;
+  type?: string;
+  maxdepth?: string;
+  print0?: boolean;
+  json?: boolean;
+}
+
+interface Found extends ViewEntry {
+  readonly path: Name;
+}
+
+/** find(1) spells its tests with one dash; both are taken here. */
+export function run(words: readonly string[]): Promise<number> {
+  const spelled = words.map((word) => (/^-(name|type|maxdepth|print0)$/.test(word) ? `-${word}` : word));
+  return runCommand(findCommand(), spelled);
+}
+
+function findCommand(): Command {
+  return withImage(
+    newCommand('find', 'Lists the names of an image below a directory, sorted.', [
+      "plyfs find app.tar /etc -name '*.conf'",
+      'plyfs find busybox / -type l',
+    ]),
+  )
+    .argument('[path]', 'where to begin', '/')
+    .option('--name <glob>', 'only names that fit: *, ?, [a-z]')
+    .option('--type <letter>', 'only f, d, l, c, b, p or s')
+    .option('--maxdepth <n>', 'not deeper below the path')
+    .option('--print0', 'end each name with a NUL byte')
+    .option('--json', 'print a JSON array')
+    .action((image: string, path: string, options: Options) => withView(image, options, (view) => print(view, path, options)));
+}
+
+const types: Readonly<Record<string, number>> = {
+  f: dirType.reg,
+  d: dirType.dir,
+  l: dirType.lnk,
+  c: dirType.chr,
+  b: dirType.blk,
+  p: dirType.fifo,
+  s: dirType.sock,
+};
+
+function print(view: View, path: string, options: Options): void {
+  const type = options.type === undefined ? undefined : types[options.type];
+  if (options.type !== undefined && type === undefined) {
+    throw new PlyfsError('usage', `--type ${options.type}: write ${Object.keys(types).join(', ')}`, { exitStatus: 2 });
+  }
+  const pattern = options.name === undefined ? undefined : globPattern(nameFromText(options.name));
+  const found: Found[] = [];
+  for (const entry of walk(view, path, Number(options.maxdepth ?? Number.POSITIVE_INFINITY))) {
+    if (type !== undefined && entry.type !== type) continue;
+    if (pattern !== undefined && !pattern.test(entry.name)) continue;
+    found.push(entry);
+  }
+  if (options.json === true) {
+    const objects = found.map((entry) => ({ path: textFromName(entry.path), kind: kindName(entry.type) }));
+    process.stdout.write(`${JSON.stringify(objects, undefined, 2)}\n`);
+  } else if (options.print0 === true) {
+    process.stdout.write(Buffer.from(found.map((entry) => `${entry.path}\0`).join(''), 'latin1'));
+  } else process.stdout.write(found.map((entry) => `${shownName(entry.path)}\n`).join(''));
+}
+
+function* walk(view: View, path: string, maxDepth: number): Generator<Found> {
+  const start = nameFromText(path);
+  const node = view.get(start, false);
+  const name = (start.split('/').findLast((part) => part !== '') ?? '/') as Name; // a part of a Name
+  yield { name, type: view.type(node), node, path: start };
+  if (view.type(node) === dirType.dir) yield* walkBelow(view, node, start.replace(/\/+$/, '') as Name, maxDepth); // still its bytes
+}
+
+function* walkBelow(view: View, directory: number, prefix: Name, depthLeft: number): Generator<Found> {
+  if (depthLeft <= 0) return;
+  for (const entry of view.list(directory)) {
+    const path = `${prefix}/${entry.name}` as Name; // joined of Names
+    yield { ...entry, path };
+    if (entry.type === dirType.dir) yield* walkBelow(view, entry.node, path, depthLeft - 1);
+  }
+}
+
+/** fnmatch(3) without flags, on bytes. */
+function globPattern(glob: Name): RegExp {
+  const source = glob.replaceAll(/\\[\s\S]|\[!?\]?[^\]]*\]|[*?]|[^\w]/g, (part) => {
+    if (part === '*') return '[\\s\\S]*';
+    if (part === '?') return '[\\s\\S]';
+    if (part.startsWith('[') && part.length > 2) return part.replace(/^\[!/, '[^').replaceAll('\\', '\\\\');
+    return `\\${part.length === 2 ? part[1] : part}`;
+  });
+  return new RegExp(`^${source}$`);
+}

@@ -1,0 +1,47 @@
+/** Files of an image in the words of ls(1) and stat(1). */
+
+import { type Attributes, deviceMajor, deviceMinor } from '../base/attributes.js';
+import { dirType, S_ISGID, S_ISUID, S_ISVTX, typeOfMode } from '../base/mode.js';
+import { type Name, textFromName } from '../base/name.js';
+
+const letters = new Map<number, string>([
+  [dirType.fifo, 'p'],
+  [dirType.chr, 'c'],
+  [dirType.dir, 'd'],
+  [dirType.blk, 'b'],
+  [dirType.reg, '-'],
+  [dirType.lnk, 'l'],
+  [dirType.sock, 's'],
+]);
+
+/** `-rwsr-xr-x` */
+export function modeText(mode: number): string {
+  const bits = [...'rwxrwxrwx'].map((letter, at) => ((mode & (0o400 >> at)) === 0 ? '-' : letter));
+  const special = (bit: number, at: number, letter: string): void => {
+    if ((mode & bit) !== 0) bits[at] = bits[at] === '-' ? letter.toUpperCase() : letter;
+  };
+  special(S_ISUID, 2, 's');
+  special(S_ISGID, 5, 's');
+  special(S_ISVTX, 8, 't');
+  return (letters.get(typeOfMode(mode)) ?? '?') + bits.join('');
+}
+
+/** `2026-11-22 16:05:00.000000000 +0000`; the year may be outside what Date knows, then the seconds are told. */
+export function fullTimeText(seconds: number, nanoseconds: number): string {
+  const date = new Date(seconds * 1000);
+  if (Number.isNaN(date.getTime())) return `@${seconds}.${String(nanoseconds).padStart(9, '0')}`;
+  return `${date.toISOString().slice(0, 19).replace('T', ' ')}.${String(nanoseconds).padStart(9, '0')} +0000`;
+}
+
+/** Size, or major and minor of a device. */
+export function sizeOrDevice(attributes: Attributes): string {
+  const type = typeOfMode(attributes.mode);
+  if (type !== dirType.chr && type !== dirType.blk) return String(attributes.size);
+  return `${deviceMajor(attributes.rdev)}, ${deviceMinor(attributes.rdev)}`;
+}
+
+/** A name for a terminal or a pipe: control characters of a hostile image are shown, not obeyed, on a terminal. */
+export function shownName(name: Name, isTerminal = process.stdout.isTTY === true): string {
+  const text = textFromName(name);
+  return isTerminal ? text.replaceAll(/\p{Cc}/gu, '?') : text;
+}

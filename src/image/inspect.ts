@@ -1,0 +1,47 @@
+/** What `inspect` prints of an image, in docker's fields. */
+
+import { configLimitBytes, parseImageConfig } from '../oci/config.js';
+import { familiarRepository, familiarText, parseReference } from '../oci/reference.js';
+import { getImage } from '../store/resolve.js';
+import type { Store } from '../store/store.js';
+
+/** One image of the store. PlyfsError `no-image`. */
+export function inspectImage(store: Store, text: string): Record<string, unknown> {
+  const catalog = store.catalog();
+  const { image } = getImage(catalog, text);
+  const config = parseImageConfig(store.blobs.readDocument(image.id, configLimitBytes), `config ${image.id}`);
+  const { document } = config;
+  const references = catalog.namesOf(image.id).map(parseReference);
+  const last = config.history.at(-1);
+  return {
+    Id: image.id,
+    RepoTags: references.filter(({ digest }) => digest === undefined).map(familiarText),
+    RepoDigests: [...new Set(references.map((reference) => `${familiarRepository(reference)}@${image.manifest}`))],
+    Parent: image.parent ?? '',
+    Comment: last?.comment ?? '',
+    Created: image.created ?? '',
+    DockerVersion: document.docker_version ?? '',
+    Author: config.author,
+    Config: document.config ?? {},
+    Architecture: config.platform.architecture,
+    ...(config.platform.variant === undefined ? {} : { Variant: config.platform.variant }),
+    Os: config.platform.os,
+    ...(config.platform.osVersion === undefined ? {} : { OsVersion: config.platform.osVersion }),
+    Size: image.layers.reduce((sum, layer) => sum + layer.contentBytes, 0),
+    GraphDriver: {
+      Name: 'plyfs',
+      Data: { Store: store.root, Layers: image.layers.map((layer) => store.blobs.path(layer.diffId)).join(':') },
+    },
+    RootFS: { Type: 'layers', Layers: config.diffIds },
+    Metadata: { LastTagTime: image.added },
+    Manifest: {
+      Digest: image.manifest,
+      Layers: image.layers.map((layer) => ({
+        MediaType: layer.mediaType,
+        Digest: layer.blob,
+        Size: layer.blobBytes,
+        TarSize: layer.tarBytes,
+      })),
+    },
+  };
+}
