@@ -1,4 +1,4 @@
-/** Opens the overlay and serves it until it is unmounted, on two orders: `open` and `serve`. It works in the serving thread (serve.ts), or
+/** Opens the overlay and serves it until it is unmounted, on the orders `open` and `serve`. It works in the serving thread (serve.ts), or
  *  in the main thread for a driver that can work nowhere else; ServingThread (serving.ts) is the other end of both. */
 
 import { PlyfsError } from '../base/errors.js';
@@ -24,8 +24,8 @@ export class Server {
   /** Does what `order` says and tells of it, also when it fails. False when there is nothing more to do. */
   async obey(order: ServeOrder): Promise<boolean> {
     try {
-      if (order.kind === 'serve') await this.serve(order);
-      else await this.open(order);
+      if (order.kind === 'open') await this.open(order);
+      else if (order.kind === 'serve') await this.serve(order);
       return order.kind === 'open';
     } catch (error) {
       this.tell({ kind: 'failed', ...describe(error) });

@@ -11,7 +11,8 @@ import { type DriverName, servesInMainThread } from './drivers.js';
 /** To the serving thread. */
 export type ServeOrder =
   | { kind: 'open'; driver: DriverName; config: OverlayConfig; options: DriverOptions; counters: SharedArrayBuffer }
-  | { kind: 'serve'; attachment: Attachment };
+  | { kind: 'serve'; attachment: Attachment }
+  | { kind: 'leave' };
 
 /** From the serving thread. `failed` carries what a PlyfsError needs. */
 export type ServeReport = { kind: 'opened' } | { kind: 'ready' } | { kind: 'ended' } | ServeFailure;
@@ -59,10 +60,14 @@ export class ServingThread {
     return this.until('ready');
   }
 
-  /** From here on orders are obeyed in this thread. */
+  /** From here on orders are obeyed in this thread. The other one leaves by itself: ended while it loads koffi, it would take the process
+   *  with it. */
   private async serveHere(): Promise<void> {
-    this.worker.removeAllListeners();
-    const [{ Server }] = await Promise.all([import('./server.js'), this.worker.terminate()]);
+    const { worker } = this;
+    worker.removeAllListeners();
+    worker.unref();
+    worker.postMessage({ kind: 'leave' } satisfies ServeOrder);
+    const { Server } = await import('./server.js');
     const server = new Server((report) => this.hear(report));
     this.tell = (order) => void server.obey(order);
   }
