@@ -49,21 +49,25 @@ export function isZeroBlock(block: Buffer, at: number): boolean {
 
 /** Whether the header's sum is right, added up as unsigned bytes (POSIX) or signed ones (old Sun and HP-UX tars). */
 export function hasRightChecksum(block: Buffer, at: number): boolean {
-  let unsigned = 0;
-  let high = 0;
-  for (let i = at; i < at + 148; i++) {
-    const byte = block[i]!;
-    unsigned += byte;
-    high += byte >>> 7;
-  }
-  for (let i = at + 156; i < at + blockSize; i++) {
-    const byte = block[i]!;
-    unsigned += byte;
-    high += byte >>> 7;
-  }
-  unsigned += 8 * 0x20;
-  const stored = octal(block, at + 148, 8);
-  return stored === unsigned || stored === unsigned - 256 * high;
+  const [offset, length] = fields.checksum;
+  const stored = octal(block, at + offset, length);
+  // The field itself counts as blanks.
+  const sum = sumOf(block, at, at + blockSize) - sumOf(block, at + offset, at + offset + length) + length * 0x20;
+  return stored === sum || stored === sum - 256 * highBytes(block, at, offset, length);
+}
+
+/** Four at a time: half of a reader's work is this sum. PRE: a multiple of four bytes. */
+function sumOf(block: Buffer, from: number, to: number): number {
+  let sum = 0;
+  for (let i = from; i < to; i += 4) sum += block[i]! + block[i + 1]! + block[i + 2]! + block[i + 3]!;
+  return sum;
+}
+
+/** How many bytes outside the checksum field are negative as signed ones. */
+function highBytes(block: Buffer, at: number, offset: number, length: number): number {
+  let count = 0;
+  for (let i = 0; i < blockSize; i++) if ((i < offset || i >= offset + length) && block[at + i]! >= 0x80) count++;
+  return count;
 }
 
 /** A number field. Empty is 0. BAD_TAR, naming the field, where it holds no number or one beyond 2^53. */

@@ -188,3 +188,11 @@ test('an archive that stops between entries or in its last padding is whole', ()
 test('what follows the closing zeros does not count', () => {
   assert.equal(indexOf(Buffer.concat([rawTar(a), Buffer.from('rubbish')])).entries, 2);
 });
+
+test('a checksum added up from signed bytes is right too', () => {
+  const signed = (block: Buffer) => {
+    const sum = block.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 0x20 : byte >= 0x80 ? byte - 256 : byte), 0);
+    block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  };
+  assert.equal(indexOf(rawTar({ name: 'sm\xf8rrebr\xf8d', spoil: signed })).entries, 2);
+});
