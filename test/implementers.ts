@@ -59,12 +59,13 @@ export const kernel: Implementer = {
   },
 };
 
-function plyfs(driver: 'direct' | 'fuse-native'): Implementer {
+/** plyfs over a driver; `environment` reaches the daemon. */
+export function plyfs(driver: 'direct' | 'fuse-native', environment: Record<string, string> = {}): Implementer {
   return {
     name: driver,
     unavailable: () => needsRoot() ?? needsFuse() ?? (driver === 'fuse-native' ? needsFuseNative() : undefined),
     mount(paths, _spelling, extra = '') {
-      run(process.execPath, [main, 'mount', '--driver', driver, '-o', optionsOf(paths, extra), paths.target]);
+      run(process.execPath, [main, 'mount', '--driver', driver, '-o', optionsOf(paths, extra), paths.target], environment);
     },
     unmount(target) {
       // umount(2): the daemon ends by itself. `plyfs umount` has tests of its own.

@@ -47,7 +47,7 @@ export class Session {
     libc.become(0, 0, [0]);
     process.umask(0o022);
     for (const map of this.maps.values()) map.close();
-    for (const fd of this.descriptors.values()) libc.close(fd);
+    for (const fd of this.descriptors.values()) closeAnyway(fd);
     for (const program of this.programs.values()) program.kill();
     this.maps.clear();
     this.descriptors.clear();
@@ -55,6 +55,15 @@ export class Session {
     if (this.here !== undefined) libc.close(this.here);
     this.here = undefined;
     this.root = this.top;
+  }
+}
+
+/** What close(2) answers is what the flush said (the daemon may be gone): the descriptor is given back in any case. */
+function closeAnyway(fd: number): void {
+  try {
+    libc.close(fd);
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
   }
 }
 

@@ -202,12 +202,11 @@ export function dropCaches(what: '2' | '3' = '3'): void {
   writeFileSync('/proc/sys/vm/drop_caches', what);
 }
 
-/** Builds a stage, mounts it, hands it to `use`, and closes it. A failure of `use` outweighs one of closing. */
-export async function withStage(plan: StagePlan, by: Implementer, use: (stage: Stage) => Promise<void>): Promise<void> {
+/** Builds a stage, hands it to `use`, and closes it. A failure of `use` outweighs one of closing. */
+export async function onStage(plan: StagePlan, use: (stage: Stage) => Promise<void>): Promise<void> {
   const stage = new Stage(plan);
   let failure: { error: unknown } | undefined;
   try {
-    await stage.mount(by);
     await use(stage);
   } catch (error) {
     failure = { error };
@@ -218,4 +217,12 @@ export async function withStage(plan: StagePlan, by: Implementer, use: (stage: S
     failure ??= { error };
   }
   if (failure !== undefined) throw failure.error;
+}
+
+/** onStage with a mount by `by`. */
+export function withStage(plan: StagePlan, by: Implementer, use: (stage: Stage) => Promise<void>): Promise<void> {
+  return onStage(plan, async (stage) => {
+    await stage.mount(by);
+    await use(stage);
+  });
 }
