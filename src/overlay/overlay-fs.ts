@@ -262,12 +262,23 @@ export class OverlayFs implements FileSystem {
     return count;
   }
 
-  write(node: NodeId, offset: number, buffer: Buffer, at: number, length: number, killPrivileges: boolean): number {
+  write(
+    node: NodeId,
+    offset: number,
+    buffer: Buffer,
+    at: number,
+    length: number,
+    killPrivileges: boolean,
+    keepTimes = false,
+  ): number {
     const { view } = this;
     if (view.tree.nodes.type(node) !== dirType.reg) throw new FsError(errno.EINVAL);
     this.copyUp.ensure(node);
     if (killPrivileges) this.dropPrivileges(node);
-    pwrite(view.files.writing(node).fd, buffer, at, length, offset);
+    if (keepTimes) view.getattr(node, this.known, false);
+    const { fd } = view.files.writing(node);
+    pwrite(fd, buffer, at, length, offset);
+    if (keepTimes) utimensAt(fd, '' as Name, 0, UTIME_OMIT, this.known.mtimeSec, this.known.mtimeNsec);
     view.invalidate(node);
     view.counters.add('bytesWritten', length);
     return length;

@@ -117,8 +117,16 @@ export interface FileSystem {
   release(node: NodeId): void;
   /** Bytes copied into `buffer` at `at`: fewer than `length` only at the end of the file. */
   read(node: NodeId, offset: number, buffer: Buffer, at: number, length: number): number;
-  /** Bytes written: all of `length` or an FsError. Copies up first. */
-  write(node: NodeId, offset: number, buffer: Buffer, at: number, length: number, killPrivileges: boolean): number;
+  /** Bytes written: all of `length` or an FsError. Copies up first. With `keepTimes` the file's times stay as they were. */
+  write(
+    node: NodeId,
+    offset: number,
+    buffer: Buffer,
+    at: number,
+    length: number,
+    killPrivileges: boolean,
+    keepTimes?: boolean,
+  ): number;
   /** Data and metadata of a file, or the entries of a directory, are on disk when this returns (nothing when volatile). */
   fsync(node: NodeId, dataOnly: boolean): void;
   fallocate(node: NodeId, mode: number, offset: number, length: number): void;

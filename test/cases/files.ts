@@ -123,6 +123,29 @@ export const fileCases: readonly Case[] = [
     differs: { 'fuse-native': 'libfuse 2 has no STATX' },
   },
   {
+    name: 'the mtime of a written file does not move when the caches are dropped, nor at a remount',
+    lower: ['file low = low'],
+    run: `
+      put a pattern:1:100000
+      write low "L"
+      f = open b rw creat
+      fwrite f "text" -> 4
+      a = get a mtime
+      l = get low mtime
+      b = get b mtime
+      close f
+      get b mtime -> $b
+      dropcaches
+      get a mtime -> $a
+      get low mtime -> $l
+      get b mtime -> $b
+      remount
+      get a mtime -> $a
+      get low mtime -> $l
+      get b mtime -> $b`,
+    differs: { 'fuse-native': 'times cross in milliseconds' },
+  },
+  {
     name: 'times keep their nanoseconds, before 1970 and after 2038',
     lower: ['file low mtime=5; symlink l -> low; dir d'],
     run: `

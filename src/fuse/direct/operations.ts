@@ -5,7 +5,7 @@ import { FsError } from '../../base/errors.js';
 import { S_IFMT, S_IFREG } from '../../base/mode.js';
 import type { NodeId } from '../../vfs/filesystem.js';
 import { writeNegativeEntry, writeStatx } from '../protocol/attributes.js';
-import { FSYNC_FDATASYNC, WRITE_KILL_SUIDGID } from '../protocol/constants.js';
+import { FSYNC_FDATASYNC, WRITE_CACHE, WRITE_KILL_SUIDGID } from '../protocol/constants.js';
 import * as wire from '../protocol/structs.js';
 import { answerAttr, answerCopied, answerEntry, answerWritten } from './answers.js';
 import { changeOf } from './attribute-change.js';
@@ -85,7 +85,9 @@ export const operations: readonly Operation[] = [
   operationOf('WRITE', wire.writeIn, written, (s, rq, input) => {
     const at = rq.data(input.size);
     const mustDrop = (input.write_flags & WRITE_KILL_SUIDGID) !== 0;
-    const size = s.fs.write(rq.node, input.offset, rq.bytes, at, input.size, mustDrop);
+    // With a writeback cache the kernel owns the times of what it wrote, and sends them if they moved: late pages must not move them.
+    const keepTimes = (input.write_flags & WRITE_CACHE) !== 0 && s.agreement.flags.has('WRITEBACK_CACHE');
+    const size = s.fs.write(rq.node, input.offset, rq.bytes, at, input.size, mustDrop, keepTimes);
     s.counters.add('bytesWritten', size);
     return answerWritten(s, size);
   }),

@@ -128,6 +128,8 @@ export const FOPEN_PASSTHROUGH = 1 << 7;
 
 /** Flags of requests. */
 export const OPEN_KILL_SUIDGID = 1 << 0;
+/** A page of the kernel's cache is written back. */
+export const WRITE_CACHE = 1 << 0;
 export const WRITE_KILL_SUIDGID = 1 << 2;
 export const FSYNC_FDATASYNC = 1 << 0;
 export const SETXATTR_ACL_KILL_SGID = 1 << 0;
