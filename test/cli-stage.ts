@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpath
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { MountSummary } from '../src/container/mount-list.js';
 
 const program = fileURLToPath(new URL('../../bin/plyfs', import.meta.url));
 const limitMs = 60_000;
@@ -22,6 +23,7 @@ export interface Ended {
 
 /** layers `base` (f = base, d/) and `app` (g = app), empty `up`, `wk` and `mnt`. */
 export class CliStage {
+  readonly program = program;
   readonly path = realpathSync(mkdtempSync(join(process.env.PLYFS_TEST_DIR ?? tmpdir(), 'plyfs-cli-')));
   /** Records and logs of this stage's mounts, by way of the environment. */
   private readonly home = join(this.path, '.run');
@@ -59,16 +61,13 @@ export class CliStage {
     return ended.stdout;
   }
 
-  /** The pid of the live daemon on `target`. */
-  daemon(target = 'mnt'): number {
-    const mounts: unknown = JSON.parse(this.ok('mounts', '--json'));
-    assert.ok(Array.isArray(mounts));
+  /** The live mount on `target` as `plyfs mounts --json` lists it. */
+  listed(target = 'mnt'): MountSummary {
     // What `plyfs mounts --json` prints.
-    const mount = (mounts as { target: string; pid: number; state: string }[]).find(
-      (each) => each.target === this.at(target) && each.state === 'live',
-    );
+    const mounts = JSON.parse(this.ok('mounts', '--json')) as MountSummary[];
+    const mount = mounts.find((each) => each.target === this.at(target) && each.state === 'live');
     assert.ok(mount !== undefined, 'the mount is not listed');
-    return mount.pid;
+    return mount;
   }
 
   mounts(): string[] {
@@ -128,7 +127,8 @@ export async function soon(check: () => void): Promise<void> {
   }
 }
 
-function processesIn(path: string): number[] {
+/** Processes whose command line names `path`. */
+export function processesIn(path: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)

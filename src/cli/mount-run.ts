@@ -1,7 +1,7 @@
 /** Runs `plyfs mount` in its own process: reads the words, makes the mount, tells whoever waits. */
 
 import { closeSync, writeSync } from 'node:fs';
-import { superviseMount } from '../container/daemon.js';
+import { endNow, superviseMount } from '../container/daemon.js';
 import type { ServingThread } from '../container/serving.js';
 import { readMountArguments } from './mount-arguments.js';
 import { reportError } from './report.js';
@@ -10,9 +10,7 @@ import { reportError } from './report.js';
 export async function runMount(words: readonly string[], serving: ServingThread, readyFd: string | undefined): Promise<void> {
   delete process.env.PLYFS_READY_FD;
   const tell = (status: number) => {
-    if (readyFd === undefined) return;
-    writeSync(Number(readyFd), String(status));
-    closeSync(Number(readyFd));
+    if (readyFd !== undefined) tellCaller(Number(readyFd), status);
   };
   try {
     const request = readMountArguments(words, process.cwd(), readyFd === undefined);
@@ -20,6 +18,16 @@ export async function runMount(words: readonly string[], serving: ServingThread,
   } catch (error) {
     const status = reportError(error);
     tell(status);
-    process.exit(status);
+    endNow(status);
   }
+}
+
+function tellCaller(fd: number, status: number): void {
+  try {
+    writeSync(fd, String(status));
+  } catch (error) {
+    // A caller that was killed meanwhile: its mount is as good as any.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
+  }
+  closeSync(fd);
 }

@@ -44,6 +44,11 @@ export async function superviseMount(request: MountRequest, serving: ServingThre
   return supervisor.stay();
 }
 
+/** Ends the process whatever its threads do: the serving thread, when it blocks, would hold up process.exit for ever. */
+export function endNow(status: number): never {
+  exitNow(status);
+}
+
 /** From here on the caller's terminal, pipes and directory are its own. */
 function stepBack(logFile: string): void {
   leaveSession();
@@ -108,15 +113,22 @@ class Supervisor {
   /** Until the mount ends, then the process ends: 0, or 1 where the serving thread broke. */
   async stay(): Promise<never> {
     process.on('SIGUSR1', () => log('info', JSON.stringify(readStats(this.counters))));
+    // Our own bug must not leave a process that answers nobody.
+    process.on('uncaughtException', (error) => this.crash(error));
     process.title = `plyfs ${this.record.target}`;
     try {
       await this.serving.ended;
       this.end(0, false);
     } catch (error) {
-      log('error', explain(error));
-      this.detachQuietly();
-      this.end(1, true);
+      this.crash(error);
     }
+    throw new Error('the process has ended');
+  }
+
+  private crash(error: unknown): void {
+    log('error', explain(error));
+    this.detachQuietly();
+    this.end(1, true);
   }
 
   private end(status: number, keepLog: boolean): never {
