@@ -13,7 +13,7 @@ import { O_ACCMODE, O_RDONLY, O_TRUNC, SEEK_DATA, UTIME_NOW, UTIME_OMIT } from '
 import { copyFileRange, fallocate, ftruncate, lseek, pwrite } from '../sys/file.js';
 import { closeFd, openAt } from '../sys/open.js';
 import { chmodAt, chownAt, statFs, utimensAt } from '../sys/stat.js';
-import { removexattrAt } from '../sys/xattr.js';
+import { getxattrAt, removexattrAt } from '../sys/xattr.js';
 import {
   type AttributeChange,
   type Caller,
@@ -153,7 +153,8 @@ export class OverlayFs implements FileSystem {
     const dropped = (mode & S_ISUID) | ((mode & (S_ISGID | 0o010)) === (S_ISGID | 0o010) ? S_ISGID : 0);
     const place = view.upperPlace(node);
     if (dropped !== 0) chmodAt(place.fd, place.name, mode & 0o7777 & ~dropped);
-    removexattrAt(place.fd, place.name, capability);
+    // Asked first: without rights to remove it, removing is refused also where there is none.
+    if (getxattrAt(place.fd, place.name, capability) !== undefined) removexattrAt(place.fd, place.name, capability);
     view.invalidate(node);
   }
 
