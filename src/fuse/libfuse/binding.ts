@@ -1,46 +1,48 @@
 /** The npm package fuse-native 2.2.6, and nothing else imports it. It is loaded when a mount asks for it: it is an optional dependency,
  *  and its addon needs libfuse2.
  *
- *  The package's own JavaScript is bypassed where it loses what the addon tells (the descriptor of fgetattr, the size a getxattr has room
- *  for, both times): its `_op_` methods are replaced by one function that gets the addon's arguments as they are. Source: fuse-native's
+ *  The package's own JavaScript is bypassed: its `_op_` methods are replaced by one function that gets the addon's arguments as they are,
+ *  and what the addon's calls lose is taken from and put into its memory (native-record.ts). Source: fuse-native's
  *  index.js and fuse-native.c. The addon calls back in the main thread's event loop (uv_default_loop), from whatever thread it was
  *  loaded in: it works in the main thread only. */
 
 import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
 import { PlyfsError } from '../../base/errors.js';
+import type { Name } from '../../base/name.js';
+import { NativeRecord } from './native-record.js';
 
-/** What the addon hands over with each operation. Numbers of 64 bits come as two of 32, the low one first. `room`, `data` and `value`
- *  are memory of libfuse: gone once the operation is answered. */
+/** What comes with each operation. Sizes and offsets come in two halves of 32 bits, the low one first. `room`, `data` and `value` are memory
+ *  of libfuse: gone once the operation is answered. */
 export interface Arguments {
-  getattr: [path: string];
-  fgetattr: [path: string, fd: number];
-  readlink: [path: string];
-  statfs: [path: string];
-  readdir: [path: string];
-  mknod: [path: string, mode: number, rdev: number];
-  mkdir: [path: string, mode: number];
-  symlink: [target: string, path: string];
-  link: [path: string, newPath: string];
-  unlink: [path: string];
-  rmdir: [path: string];
-  rename: [path: string, newPath: string];
-  chmod: [path: string, mode: number];
-  chown: [path: string, uid: number, gid: number];
-  truncate: [path: string, sizeLow: number, sizeHigh: number];
-  ftruncate: [path: string, fd: number, sizeLow: number, sizeHigh: number];
-  utimens: [path: string, atimeMsLow: number, atimeMsHigh: number, sameLow: number, sameHigh: number];
-  open: [path: string, flags: number];
-  create: [path: string, mode: number];
-  release: [path: string, fd: number];
-  read: [path: string, fd: number, room: Buffer, length: number, offsetLow: number, offsetHigh: number];
-  write: [path: string, fd: number, data: Buffer, length: number, offsetLow: number, offsetHigh: number];
-  fsync: [path: string, dataOnly: number, fd: number];
-  fsyncdir: [path: string, dataOnly: number, fd: number];
-  setxattr: [path: string, name: string, value: Buffer, position: number, flags: number];
-  getxattr: [path: string, name: string, room: Buffer, position: number];
-  listxattr: [path: string, room: Buffer];
-  removexattr: [path: string, name: string];
+  getattr: [path: Name];
+  fgetattr: [path: Name, fd: number];
+  readlink: [path: Name];
+  statfs: [path: Name];
+  readdir: [path: Name];
+  mknod: [path: Name, mode: number, rdev: number];
+  mkdir: [path: Name, mode: number];
+  symlink: [target: Name, path: Name];
+  link: [path: Name, newPath: Name];
+  unlink: [path: Name];
+  rmdir: [path: Name];
+  rename: [path: Name, newPath: Name];
+  chmod: [path: Name, mode: number];
+  chown: [path: Name, uid: number, gid: number];
+  truncate: [path: Name, sizeLow: number, sizeHigh: number];
+  ftruncate: [path: Name, fd: number, sizeLow: number, sizeHigh: number];
+  utimens: [path: Name];
+  open: [path: Name, flags: number];
+  create: [path: Name, mode: number];
+  release: [path: Name, fd: number];
+  read: [path: Name, fd: number, room: Buffer, length: number, offsetLow: number, offsetHigh: number];
+  write: [path: Name, fd: number, data: Buffer, length: number, offsetLow: number, offsetHigh: number];
+  fsync: [path: Name, dataOnly: number, fd: number];
+  fsyncdir: [path: Name, dataOnly: number, fd: number];
+  setxattr: [path: Name, name: Name, value: Buffer, position: number, flags: number];
+  getxattr: [path: Name, name: Name, room: Buffer, position: number];
+  listxattr: [path: Name, room: Buffer];
+  removexattr: [path: Name, name: Name];
 }
 export type OperationName = keyof Arguments;
 
@@ -49,14 +51,14 @@ export interface Call {
   name: OperationName;
   /** Those of `Arguments[name]`. */
   args: unknown[];
-  /** The addon's record of the call (fuse_thread_locals_t). */
-  record: Buffer;
-  /** To be called once: 0, a count of bytes or a negative errno, and what the operation hands out. */
-  answer: (result: number, ...values: unknown[]) => void;
+  /** Takes what the operation hands out, before the answer. */
+  record: NativeRecord;
+  /** To be called once: 0, a count of bytes, of open and create the number of the file, or a negative errno. */
+  answer: (result: number) => void;
 }
 
-/** Operations whose answer must give the buffer back, by its place among the arguments, so that the addon can detach it; and what stands
- *  between the result and the buffer. */
+/** Operations whose answer gives a buffer back, by its place among the arguments, so that the addon can detach it; and what stands between
+ *  the result and the buffer. */
 const buffers: Partial<Record<OperationName, { at: number; between: unknown[] }>> = {
   read: { at: 2, between: [0] },
   write: { at: 2, between: [0] },
@@ -64,6 +66,23 @@ const buffers: Partial<Record<OperationName, { at: number; between: unknown[] }>
   getxattr: { at: 2, between: [] },
   listxattr: { at: 1, between: [] },
 };
+/** Operations whose second argument is a path as well, or the name of an xattr. */
+const twoPaths: ReadonlySet<OperationName> = new Set(['symlink', 'link', 'rename']);
+const named: ReadonlySet<OperationName> = new Set(['setxattr', 'getxattr', 'removexattr']);
+/** Operations that hand out more than a number, by the addon's number for them (fuse-native.c): their answers go through the handler of
+ *  unlink, whose answer is a number only, so that the addon does not write over what the record has taken. */
+const handingOut: readonly (OperationName | undefined)[] = sparse({
+  3: 'statfs',
+  4: 'fgetattr',
+  5: 'getattr',
+  9: 'readdir',
+  13: 'readlink',
+});
+const unlinkNumber = 28;
+
+function sparse(entries: Record<number, OperationName>): OperationName[] {
+  return Object.assign([], entries);
+}
 
 type Signal = (result: number, ...values: unknown[]) => void;
 type Handler = (record: Buffer, op: number, ...args: unknown[]) => void;
@@ -81,6 +100,7 @@ interface FuseClass {
   unmount(target: string, done: (error: Error | null) => void): void;
 }
 
+const knownVersion = '2.2.6';
 const require = createRequire(import.meta.url);
 let loaded: FuseClass | undefined;
 
@@ -92,17 +112,28 @@ export function loadFuseNative(): void {
 function fuseClass(): FuseClass {
   if (!isMainThread) throw new Error('fuse-native works in the main thread only');
   try {
-    loaded ??= require('fuse-native') as FuseClass; // as its index.js declares it
+    loaded ??= load();
     return loaded;
   } catch (error) {
     throw refusal(error);
   }
 }
 
+/** What the memory of the addon looks like is known of one version on one architecture: the last one, and the one it has a binary for. */
+function load(): FuseClass {
+  const { version } = require('fuse-native/package.json') as { version: string };
+  if (version !== knownVersion || process.arch !== 'x64') {
+    const found = `fuse-native ${version} on ${process.arch}`;
+    throw new PlyfsError('no-fuse-native', `${found} is not known to plyfs, only ${knownVersion} on x64: use --driver direct`);
+  }
+  return require('fuse-native') as FuseClass; // as its index.js declares it
+}
+
 function refusal(cause: unknown): PlyfsError {
+  if (cause instanceof PlyfsError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException; // require throws nothing else
   const refuse = (kind: string, sentence: string) => new PlyfsError(kind, sentence, { cause });
-  if (code === 'MODULE_NOT_FOUND' && /'fuse-native'/.test(message)) {
+  if (code === 'MODULE_NOT_FOUND' && message.includes("'fuse-native")) {
     return refuse(
       'no-fuse-native',
       'the package fuse-native is not installed: run npm install fuse-native, or use --driver direct',
@@ -149,21 +180,39 @@ export function openMount(
   });
 }
 
-/** The handlers of the addon note the record of the call at hand before they call the `_op_` method. */
+/** Every handler of the addon notes the call at hand before it calls the `_op_` method. */
 function intercept(fuse: Fuse, names: readonly OperationName[], receive: (call: Call) => void): void {
-  let record: Buffer = Buffer.alloc(0);
-  fuse._handlers = fuse._handlers.map((handler) => (native: Buffer, ...rest) => {
-    record = native;
-    handler(native, ...rest);
+  let record = new NativeRecord(Buffer.alloc(0));
+  let standIn: OperationName | undefined;
+  const handlers = fuse._handlers;
+  const answersNumber = handlers[unlinkNumber];
+  if (answersNumber === undefined) throw new Error('fuse-native has no unlink');
+  fuse._handlers = handlers.map((handler, number) => (native: Buffer, op, ...args) => {
+    record = new NativeRecord(native);
+    if (!record.isOf(number)) throw new Error('the memory of fuse-native is not what it was in 2.2.6');
+    standIn = handingOut[number];
+    (standIn === undefined ? handler : answersNumber)(native, op, ...args);
   });
-  for (const name of names) {
-    const given = buffers[name];
-    fuse[`_op_${name}`] = (signal, ...args) => {
-      const answer: Signal =
-        given === undefined ? signal : (result) => signal(result, ...given.between, (args[given.at] as Buffer).buffer); // as Arguments says
-      receive({ name, args, record, answer });
+  for (const ownName of names) {
+    fuse[`_op_${ownName}`] = (signal, ...args) => {
+      const name = standIn ?? ownName;
+      receive({ name, args: exact(name, args, record), record, answer: answerOf(name, args, signal) });
     };
   }
+}
+
+/** `args` with names as their bytes. */
+function exact(name: OperationName, args: unknown[], record: NativeRecord): unknown[] {
+  const [, second, ...rest] = args;
+  if (twoPaths.has(name)) return [record.path, record.dest];
+  return [record.path, named.has(name) ? record.name : second, ...rest];
+}
+
+function answerOf(name: OperationName, args: unknown[], signal: Signal): (result: number) => void {
+  const given = buffers[name];
+  if (given !== undefined) return (result) => signal(result, ...given.between, (args[given.at] as Buffer).buffer); // as Arguments says
+  if (name !== 'open' && name !== 'create') return signal;
+  return (result) => (result > 0 ? signal(0, result) : signal(result));
 }
 
 function mountRefusal(target: string, cause: Error): PlyfsError {

@@ -3,31 +3,37 @@
 import { errno } from '../../base/errno.js';
 import { FsError } from '../../base/errors.js';
 import { S_IFREG } from '../../base/mode.js';
-import { type Name, textFromName } from '../../base/name.js';
+import type { Name } from '../../base/name.js';
 import type { AttributeChange, NodeId } from '../../vfs/filesystem.js';
 import { leave } from '../../vfs/walk.js';
 import type { OpcodeName } from '../protocol/constants.js';
 import type { Arguments, OperationName } from './binding.js';
-import { bothTimes } from './native-record.js';
-import { entryWords, long, statvfsWords, statWords } from './records.js';
 import type { Serving } from './serving.js';
-
-/** A count of bytes, or the values that an operation hands out. Refusals are FsErrors. */
-export type Outcome = number | readonly unknown[];
 
 export interface Row<N extends OperationName> {
   /** The request of the kernel that it is counted as. */
   readonly counted: OpcodeName;
-  readonly run: (serving: Serving, ...args: Arguments[N]) => Outcome;
+  /** What the addon is answered (binding.ts). Refusals are FsErrors. */
+  readonly run: (serving: Serving, ...args: Arguments[N]) => number;
 }
 
-const nothing: Outcome = 0;
+const done = 0;
 
 export const operations: { readonly [N in OperationName]: Row<N> } = {
   getattr: row('GETATTR', (s, path) => s.at(path, (node) => attributesOf(s, node))),
   fgetattr: row('GETATTR', (s, path, fd) => s.open(path, fd, (node) => attributesOf(s, node))),
-  readlink: row('READLINK', (s, path) => s.at(path, (node) => [textFromName(s.fs.readlink(node))])),
-  statfs: row('STATFS', (s, path) => s.at(path, (node) => [statvfsWords(s.fs.statfs(node))])),
+  readlink: row('READLINK', (s, path) =>
+    s.at(path, (node) => {
+      s.record.putLink(s.fs.readlink(node));
+      return done;
+    }),
+  ),
+  statfs: row('STATFS', (s, path) =>
+    s.at(path, (node) => {
+      s.record.putStatistics(s.fs.statfs(node));
+      return done;
+    }),
+  ),
   readdir: row('READDIR', (s, path) => s.at(path, (node) => listing(s, node))),
 
   mknod: row('MKNOD', (s, path, mode, rdev) =>
@@ -35,7 +41,7 @@ export const operations: { readonly [N in OperationName]: Row<N> } = {
   ),
   mkdir: row('MKDIR', (s, path, mode) => s.within(path, (parent, name) => made(s, s.fs.mkdir(parent, name, mode, s.caller)))),
   symlink: row('SYMLINK', (s, target, path) =>
-    s.within(path, (parent, name) => made(s, s.fs.symlink(parent, name, s.text(target), s.caller))),
+    s.within(path, (parent, name) => made(s, s.fs.symlink(parent, name, target, s.caller))),
   ),
   link: row('LINK', (s, path, newPath) =>
     s.at(path, (node) =>
@@ -48,13 +54,13 @@ export const operations: { readonly [N in OperationName]: Row<N> } = {
   unlink: row('UNLINK', (s, path) =>
     s.within(path, (parent, name) => {
       if (!s.openFiles.removeHidden(name)) s.fs.unlink(parent, name);
-      return nothing;
+      return done;
     }),
   ),
   rmdir: row('RMDIR', (s, path) =>
     s.within(path, (parent, name) => {
       s.fs.rmdir(parent, name);
-      return nothing;
+      return done;
     }),
   ),
   rename: row('RENAME', rename),
@@ -65,10 +71,10 @@ export const operations: { readonly [N in OperationName]: Row<N> } = {
   ftruncate: row('SETATTR', (s, path, fd, low, high) =>
     s.open(path, fd, (node) => {
       s.fs.setattr(node, { size: long(low, high) }, s.caller);
-      return nothing;
+      return done;
     }),
   ),
-  utimens: row('SETATTR', (s, path, low, high) => change(s, path, bothTimes(s.record, low, high))),
+  utimens: row('SETATTR', (s, path) => change(s, path, { atime: s.record.atime, mtime: s.record.mtime })),
 
   open: row('OPEN', (s, path, flags) => s.at(path, (node) => opened(s, node, flags))),
   create: row('CREATE', (s, path, mode) =>
@@ -83,7 +89,7 @@ export const operations: { readonly [N in OperationName]: Row<N> } = {
   ),
   release: row('RELEASE', (s, _path, fd) => {
     s.openFiles.release(fd);
-    return nothing;
+    return done;
   }),
   read: row('READ', (s, path, fd, room, length, low, high) =>
     s.open(path, fd, (node) => {
@@ -105,13 +111,13 @@ export const operations: { readonly [N in OperationName]: Row<N> } = {
 
   setxattr: row('SETXATTR', (s, path, name, value, _position, flags) =>
     s.at(path, (node) => {
-      s.fs.setxattr(node, s.text(name), Buffer.from(value), flags);
-      return nothing;
+      s.fs.setxattr(node, name, Buffer.from(value), flags);
+      return done;
     }),
   ),
   getxattr: row('GETXATTR', (s, path, name, room) =>
     s.at(path, (node) => {
-      const value = s.fs.getxattr(node, s.text(name));
+      const value = s.fs.getxattr(node, name);
       if (value === undefined) throw new FsError(errno.ENODATA);
       return given(value, room);
     }),
@@ -132,8 +138,8 @@ export const operations: { readonly [N in OperationName]: Row<N> } = {
   ),
   removexattr: row('REMOVEXATTR', (s, path, name) =>
     s.at(path, (node) => {
-      s.fs.removexattr(node, s.text(name));
-      return nothing;
+      s.fs.removexattr(node, name);
+      return done;
     }),
   ),
 };
@@ -142,31 +148,37 @@ const O_RDWR = 2;
 /** chown's «leave it», as an unsigned number. */
 const unchanged = 0xffffffff;
 
+/** A 64-bit number of its two halves: exact below 2^53. */
+function long(low: number, high: number): number {
+  return low + high * 0x100000000;
+}
+
 function row<N extends OperationName>(counted: OpcodeName, run: Row<N>['run']): Row<N> {
   return { counted, run };
 }
 
-function attributesOf(s: Serving, node: NodeId): Outcome {
+function attributesOf(s: Serving, node: NodeId): number {
   s.fs.getattr(node, s.attributes);
-  return [statWords(s.attributes)];
+  s.record.putStat(s.attributes);
+  return done;
 }
 
 /** A creating operation's own reference is not kept: libfuse asks for the attributes by path. */
-function made(s: Serving, node: NodeId): Outcome {
+function made(s: Serving, node: NodeId): number {
   leave(s.fs, node);
-  return nothing;
+  return done;
 }
 
-function opened(s: Serving, node: NodeId, flags: number): Outcome {
+function opened(s: Serving, node: NodeId, flags: number): number {
   s.fs.open(node, flags);
   s.fs.reference(node);
-  return [s.openFiles.add(node)];
+  return s.openFiles.add(node);
 }
 
-function change(s: Serving, path: string, members: AttributeChange): Outcome {
+function change(s: Serving, path: Name, members: AttributeChange): number {
   return s.at(path, (node) => {
     s.fs.setattr(node, members, s.caller);
-    return nothing;
+    return done;
   });
 }
 
@@ -174,33 +186,27 @@ function owners(uid: number, gid: number): AttributeChange {
   return { ...(uid === unchanged ? {} : { uid }), ...(gid === unchanged ? {} : { gid }) };
 }
 
-function synced(s: Serving, node: NodeId, dataOnly: number): Outcome {
+function synced(s: Serving, node: NodeId, dataOnly: number): number {
   if (s.isVolatile) throw new FsError(errno.ENOSYS, 'a volatile mount keeps no promise: the kernel stops asking');
   s.fs.fsync(node, dataOnly !== 0);
-  return nothing;
+  return done;
 }
 
 /** All entries at once: libfuse keeps them while the directory is open. */
-function listing(s: Serving, node: NodeId): Outcome {
-  const names: string[] = [];
-  const stats: Uint32Array[] = [];
-  s.fs.readdir(node, 0, (name, _node, ino, type) => {
-    names.push(textFromName(name));
-    stats.push(entryWords(ino, type));
-    return true;
-  });
-  return [names, stats];
+function listing(s: Serving, node: NodeId): number {
+  s.fs.readdir(node, 0, (name, _node, ino, type) => s.record.putEntry(name, ino, type));
+  return done;
 }
 
 /** Without room the question is how long the value is; too little room is ERANGE. */
-function given(value: Buffer, room: Buffer): Outcome {
+function given(value: Buffer, room: Buffer): number {
   if (room.length > 0 && value.length > room.length) throw new FsError(errno.ERANGE);
   value.copy(room);
   return value.length;
 }
 
 /** Also how libfuse hides an open file before it unlinks or replaces it (open-files.ts). */
-function rename(s: Serving, path: string, newPath: string): Outcome {
+function rename(s: Serving, path: Name, newPath: Name): number {
   return s.within(path, (parent, name) =>
     s.within(newPath, (newParent, newName) => {
       const node = s.fs.lookup(parent, name);
@@ -208,7 +214,7 @@ function rename(s: Serving, path: string, newPath: string): Outcome {
       try {
         if (!s.openFiles.isHiding(node, newName)) s.fs.rename(parent, name, newParent, newName, 0, s.caller);
         else hide(s, parent, name, node, newName);
-        return nothing;
+        return done;
       } finally {
         leave(s.fs, node);
       }

@@ -3,10 +3,11 @@
 import { Attributes } from '../../base/attributes.js';
 import { errno } from '../../base/errno.js';
 import { FsError } from '../../base/errors.js';
-import { type Name, nameFromText } from '../../base/name.js';
+import type { Name } from '../../base/name.js';
 import type { Counters } from '../../observe/counters.js';
 import type { Caller, FileSystem, NodeId } from '../../vfs/filesystem.js';
 import { findNode, leave, namesOf } from '../../vfs/walk.js';
+import { NativeRecord } from './native-record.js';
 import { OpenFiles } from './open-files.js';
 
 export class Serving {
@@ -14,8 +15,8 @@ export class Serving {
   readonly openFiles: OpenFiles;
   /** libfuse knows the caller, the addon does not tell: new files are the daemon's. The kernel has applied the umask already. */
   readonly caller: Caller = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, pid: 0, umask: 0 };
-  /** The addon's record of the operation at hand. */
-  record: Buffer = Buffer.alloc(0);
+  /** Of the call at hand. */
+  record = new NativeRecord(Buffer.alloc(0));
 
   constructor(
     readonly fs: FileSystem,
@@ -26,7 +27,7 @@ export class Serving {
   }
 
   /** What `use` makes of the node at `path`. ENOENT where there is none. */
-  at<T>(path: string, use: (node: NodeId) => T): T {
+  at<T>(path: Name, use: (node: NodeId) => T): T {
     const node = this.find(path);
     if (node === undefined) throw new FsError(errno.ENOENT);
     try {
@@ -37,8 +38,8 @@ export class Serving {
   }
 
   /** What `use` makes of the directory of `path` and the name in it. */
-  within<T>(path: string, use: (parent: NodeId, name: Name) => T): T {
-    const names = namesOf(this.text(path));
+  within<T>(path: Name, use: (parent: NodeId, name: Name) => T): T {
+    const names = namesOf(path);
     const name = names.pop();
     const parent = name === undefined ? undefined : findNode(this.fs, names);
     if (name === undefined || parent === undefined) throw new FsError(errno.ENOENT);
@@ -50,18 +51,13 @@ export class Serving {
   }
 
   /** What `use` makes of the open file `fd`; of the one at `path` where libfuse has no number. */
-  open<T>(path: string, fd: number, use: (node: NodeId) => T): T {
+  open<T>(path: Name, fd: number, use: (node: NodeId) => T): T {
     const node = this.openFiles.find(fd);
     return node === undefined ? this.at(path, use) : use(node);
   }
 
-  /** A path, name or link target of the addon as bytes. */
-  text(text: string): Name {
-    return nameFromText(text);
-  }
-
-  private find(path: string): NodeId | undefined {
-    const names = namesOf(this.text(path));
+  private find(path: Name): NodeId | undefined {
+    const names = namesOf(path);
     const hidden = this.openFiles.findHidden(names.at(-1) ?? ('' as Name)); // no file has this name
     if (hidden === undefined) return findNode(this.fs, names);
     this.fs.reference(hidden);

@@ -9,7 +9,7 @@ import { Deferred, type FileSystem } from '../../vfs/filesystem.js';
 import { opcode } from '../protocol/constants.js';
 import type { Call, OperationName } from './binding.js';
 import { JobThreads } from './job-threads.js';
-import { type Outcome, operations } from './operations.js';
+import { operations } from './operations.js';
 import { Serving } from './serving.js';
 
 /** Copies and fsyncs that run at a time. */
@@ -18,7 +18,7 @@ const jobThreads = 2;
 export const operationNames = Object.keys(operations) as OperationName[]; // it has these keys and no others
 
 /** A row as it is called: the arguments of a call are those of its row (binding.ts). */
-type AnyRun = (serving: Serving, ...args: unknown[]) => Outcome;
+type AnyRun = (serving: Serving, ...args: unknown[]) => number;
 
 export class Session {
   private readonly serving: Serving;
@@ -48,27 +48,26 @@ export class Session {
   private attempt(call: Call, number: number): void {
     const begunAt = performance.now();
     const { counted, run } = operations[call.name];
-    let outcome: Outcome;
+    let result: number;
     try {
       this.serving.record = call.record;
-      outcome = (run as AnyRun)(this.serving, ...call.args);
+      result = (run as AnyRun)(this.serving, ...call.args);
     } catch (error) {
       if (error instanceof Deferred) {
         this.park(error, call, number);
         return;
       }
-      outcome = -this.errnoFor(call, error);
+      result = -this.errnoFor(call, error);
     }
     const us = (performance.now() - begunAt) * 1000;
     this.counters.request(opcode[counted], us);
-    this.answer(call, number, outcome, us);
+    this.answer(call, number, result, us);
   }
 
-  private answer(call: Call, number: number, outcome: Outcome, us: number): void {
-    const result = typeof outcome === 'number' ? outcome : 0;
+  private answer(call: Call, number: number, result: number, us: number): void {
     if (result < 0) this.counters.add('errors');
     if (this.isTracing) trace('fuse', () => `< ${number} ${result < 0 ? errnoName(-result) : 'ok'} ${Math.round(us)}us`);
-    call.answer(result, ...(typeof outcome === 'number' ? [] : outcome));
+    call.answer(result);
   }
 
   private park(deferred: Deferred, call: Call, number: number): void {
