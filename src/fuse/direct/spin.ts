@@ -37,12 +37,14 @@ export class Spin {
     this.spinMs = spinUs / 1000;
   }
 
-  /** The length of the next request, or minus errno as readDevice; -EAGAIN when a job of `jobs` may have ended. */
+  /** The length of the next request, or minus errno as readDevice; -EAGAIN says to look again (a job of `jobs` may have ended). */
   wait(jobs: Jobs): number {
     if (this.spinMs > 0 && this.mayTry()) {
       const length = this.look(jobs);
       if (length !== -errno.EAGAIN) return length;
     }
+    // Work ahead goes on until somebody asks or there is none left; only then we sleep.
+    if (this.idle()) return -errno.EAGAIN;
     this.counters.add('sleeps');
     const ready = pollIn(this.device, jobs.wakeFd, -1);
     if ((ready & 2) !== 0) jobs.drain();
