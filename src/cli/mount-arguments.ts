@@ -2,7 +2,7 @@
 
 import { PlyfsError } from '../base/errors.js';
 import { MountOptions, readMountOptions } from '../container/mount-options.js';
-import type { MountRequest } from '../container/mount-request.js';
+import type { ImageRequest, MountRequest } from '../container/mount-request.js';
 
 interface Draft {
   options: MountOptions;
@@ -10,6 +10,7 @@ interface Draft {
   layers: string[];
   isForeground: boolean;
   isForPeople: boolean;
+  image: Omit<ImageRequest, 'text'>;
 }
 
 interface Flag {
@@ -32,8 +33,8 @@ const flags: readonly Flag[] = [
   },
   {
     names: ['--layer'],
-    value: 'DIR',
-    help: 'a read-only layer; repeat it for each layer, the bottom one first',
+    value: 'DIR|N',
+    help: 'a read-only layer; repeat it for each layer, the bottom one first. With an image: layer N of it alone',
     apply: (draft, value) => draft.layers.push(value),
   },
   {
@@ -52,6 +53,23 @@ const flags: readonly Flag[] = [
     apply: (draft, value) => {
       draft.options.work = value;
       draft.isForPeople = true;
+    },
+  },
+  { names: ['--rw'], help: 'mount an image writable; needs --upper', apply: viaOption('rw') },
+  {
+    names: ['--upto'],
+    value: 'N',
+    help: 'of an image only layers 1 (the bottom) to N',
+    apply: (draft, value) => {
+      draft.image.upto = Number(value);
+    },
+  },
+  {
+    names: ['--platform'],
+    value: 'OS/ARCH',
+    help: 'the image of an index to mount',
+    apply: (draft, value) => {
+      draft.image.platform = value;
     },
   },
   { names: ['--ro'], help: 'mount read-only, also with an upper', apply: viaOption('ro') },
@@ -78,18 +96,31 @@ const flags: readonly Flag[] = [
 
 /** What the words after `mount` ask for. PlyfsError with exit status 2 for words that make no sense. */
 export function readMountArguments(words: readonly string[], cwd: string, isForeground: boolean): MountRequest {
-  const draft: Draft = { options: new MountOptions(), layers: [], isForeground, isForPeople: false };
+  const draft: Draft = { options: new MountOptions(), layers: [], isForeground, isForPeople: false, image: {} };
   const places = readWords(words, draft);
   const target = places.at(-1);
   if (target === undefined) throw usage('no target is given: name the directory to mount on');
   if (places.length > 2) throw usage(`too many words: ${places.join(' ')}: give one target`);
   if (places.length === 2 && draft.options.source === 'plyfs') draft.options.source = places[0] ?? '';
+  const image = readImage(draft, places);
   if (draft.layers.length > 0) {
     if (draft.options.layers.length > 0) throw usage('layers are given twice: use --layer or -o lowerdir=, not both');
     draft.options.layers = draft.layers.toReversed();
     draft.isForPeople = true;
   }
-  return { options: draft.options, target, cwd, makesUpper: draft.isForPeople, isForeground: draft.isForeground };
+  const { options, isForeground: stays, isForPeople } = draft;
+  return { options, target, cwd, makesUpper: isForPeople, isForeground: stays, ...(image !== undefined && { image }) };
+}
+
+/** `plyfs mount IMAGE TARGET`: two words and no layer directory. A lone `--layer 3` is a layer of the image. */
+function readImage(draft: Draft, places: readonly string[]): ImageRequest | undefined {
+  const text = places[0];
+  const [only, ...others] = draft.layers;
+  const isNumber = only !== undefined && others.length === 0 && /^\d+$/.test(only);
+  if (places.length !== 2 || text === undefined || draft.options.layers.length > 0) return undefined;
+  if (draft.layers.length > 0 && !isNumber) return undefined;
+  draft.layers = [];
+  return { text, ...draft.image, ...(isNumber && { only: Number(only) }) };
 }
 
 /** Applies the flags; returns the other words. `--` ends the flags. */
@@ -135,15 +166,19 @@ export function mountHelp(): string {
     ({ names, value, help }) => [`${names.join(', ')}${value === undefined ? '' : ` ${value}`}`, help] as const,
   );
   const width = Math.max(...rows.map(([left]) => left.length));
-  return `Usage: plyfs mount [options] [SOURCE] TARGET
+  return `Usage: plyfs mount [options] IMAGE TARGET
+       plyfs mount [options] --layer DIR... TARGET
 
-Merges read-only layer directories and a writable upper, and shows the result at TARGET.
+Shows an image, or read-only layer directories merged with a writable upper, at TARGET. An image is a name, ID or digest in
+the store, or the path of an archive (docker-archive, OCI layout, root tar; plain or compressed), which is not unpacked.
 Returns when the mount answers; a process in the background serves it until plyfs umount.
 
 Options:
 ${rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}`).join('\n')}
 
 Examples:
+  plyfs mount app.tar /mnt                     # read-only; --upper changes makes it writable
+  plyfs mount busybox:latest /mnt --upto 2
   plyfs mount --layer base --layer app --upper changes /mnt
   plyfs mount -o lowerdir=/layers/app:/layers/base,upperdir=/c/upper,workdir=/c/work /mnt
   plyfs mount -o lowerdir=app:base /mnt        # read-only

@@ -12,7 +12,8 @@ import { exitNow, leaveSession, redirect } from '../sys/daemon.js';
 import { type ControlAnswer, type ControlRequest, listenForControl } from './control.js';
 import { findDriver } from './drivers.js';
 import { prepareMount } from './mount-checks.js';
-import type { MountRequest, PreparedMount } from './mount-request.js';
+import type { MountedImage } from './mount-image.js';
+import type { ImageRequest, MountRequest, PreparedMount } from './mount-request.js';
 import { type MountRecord, newRecordFiles, removeRecord, startTicksOf, writeRecord } from './records.js';
 import type { ServingThread } from './serving.js';
 import { readStats } from './stats.js';
@@ -26,7 +27,8 @@ const syncMs = 10_000;
 /** Makes the mount `request` asks for. `mounted` is called once, when the mount answers: it tells the caller, whose wait ends there.
  *  PlyfsError when it cannot be made; then nothing is left behind. Otherwise the process lives until the mount ends, and never returns. */
 export async function superviseMount(request: MountRequest, serving: ServingThread, mounted: () => void): Promise<never> {
-  const prepared = prepareMount(request);
+  const image = request.image === undefined ? undefined : await findImage(request.image);
+  const prepared = prepareMount(request, image);
   let supervisor: Supervisor | undefined;
   try {
     for (const warning of request.options.warnings) process.stderr.write(`plyfs: ${warning}\n`);
@@ -49,6 +51,12 @@ export function endNow(status: number): never {
   exitNow(status);
 }
 
+/** The image tower is loaded only where an image is mounted. */
+async function findImage(request: ImageRequest): Promise<MountedImage> {
+  const { findMountedImage } = await import('./mount-image.js');
+  return findMountedImage(request);
+}
+
 /** From here on the caller's terminal, pipes and directory are its own. */
 function stepBack(logFile: string): void {
   leaveSession();
@@ -67,6 +75,7 @@ class Supervisor {
   private readonly files = newRecordFiles();
   private control: Server | undefined;
   private isAttached = false;
+  private endUse: () => void = () => undefined;
   private isReady = false;
   private isStopping = false;
   private record: MountRecord;
@@ -86,11 +95,11 @@ class Supervisor {
 
   /** Everything until the mount answers. The kernel's side is attached while the serving thread still opens the layers. */
   async start(): Promise<void> {
-    const { driver, config, driverOptions } = this.prepared;
+    const { driver, config, image, driverOptions } = this.prepared;
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => this.stop(signal));
     // Modes in the upper are exactly those asked for; the caller's umask comes with each request.
     process.umask(0);
-    const opening = this.serving.open({ driver, config, options: driverOptions, counters: this.counters.memory });
+    const opening = this.serving.open({ driver, config, image, options: driverOptions, counters: this.counters.memory });
     // Heard of below, also when attaching fails first.
     opening.catch(() => undefined);
     replaceDeadMount(driverOptions.target);
@@ -100,12 +109,19 @@ class Supervisor {
     await opening;
     await this.serving.serve(attachment);
     this.isReady = true;
+    if (image?.id !== undefined) await this.noteUse(image);
     writeRecord(this.files.file, this.record);
+  }
+
+  private async noteUse(image: MountedImage): Promise<void> {
+    const { useImage } = await import('./mount-image.js');
+    this.endUse = useImage(image, this.record.target);
   }
 
   /** The mount could not be made. */
   abandon(): void {
     this.detachQuietly();
+    this.endUse();
     this.control?.close();
     removeRecord(this.files.file);
   }
@@ -133,6 +149,7 @@ class Supervisor {
 
   private end(status: number, keepLog: boolean): never {
     this.control?.close();
+    this.endUse();
     // After a crash the record stays as well: it leads to the log.
     if (!keepLog) removeRecord(this.files.file);
     return exitNow(status);
@@ -204,7 +221,8 @@ function newRecord(prepared: PreparedMount, socket: string, logFile: string | un
     driver: prepared.driver,
     pid: process.pid,
     startTicks: startTicksOf(process.pid) ?? 0,
-    layers: config.layers.filter(isLayer),
+    image: prepared.image?.label,
+    layers: prepared.image?.layers.map(({ label }) => label) ?? config.layers.filter(isLayer),
     upper: prepared.upper,
     work: config.work,
     isReadOnly: driverOptions.isReadOnly,

@@ -7,32 +7,35 @@ import { PlyfsError } from '../base/errors.js';
 import type { DriverOptions } from '../fuse/driver.js';
 import type { OverlayConfig } from '../overlay/config.js';
 import { mountTable } from '../sys/mount.js';
+import { type MountedImage, refuseStoreOverlap } from './mount-image.js';
 import type { MountOptions } from './mount-options.js';
 import { Claims, type MountRequest, type PreparedMount } from './mount-request.js';
 import { codeOf, isDeadMount, isInside, mountPointPath, realDirectory, wrongPath } from './paths.js';
 import { claimUpper } from './upper-claim.js';
 
 /** Checks everything, makes what the form for people makes, and claims the upper. PlyfsError; 2 is wrong usage. */
-export function prepareMount(request: MountRequest): PreparedMount {
+export function prepareMount(request: MountRequest, image?: MountedImage): PreparedMount {
   const claims = new Claims();
   try {
-    return prepare(request, claims);
+    return prepare(request, image, claims);
   } catch (error) {
     claims.undo();
     throw error;
   }
 }
 
-function prepare(request: MountRequest, claims: Claims): PreparedMount {
+function prepare(request: MountRequest, image: MountedImage | undefined, claims: Claims): PreparedMount {
   const { options } = request;
-  const layers = checkLayers(request);
+  const layers = image === undefined ? checkLayers(request) : [];
   const writable = checkUpper(request, claims);
   const target = checkTarget(request);
   refuseOverlaps(layers, writable, target);
+  if (image !== undefined) refuseStoreOverlap(image, target);
   if (writable !== undefined && !options.isReadOnly) claimUpper(writable, options, claims);
   return {
     driver: options.driver,
-    config: overlayConfig(options, layers, writable),
+    config: overlayConfig(options, layers, writable, image),
+    image,
     driverOptions: driverOptions(options, target, writable === undefined || options.isReadOnly),
     upper: writable?.upper,
     work: writable?.work,
@@ -139,13 +142,19 @@ function refuseOverlaps(layers: readonly string[], writable: Writable | undefine
   }
 }
 
-function overlayConfig(options: MountOptions, layers: readonly string[], writable: Writable | undefined): OverlayConfig {
+function overlayConfig(
+  options: MountOptions,
+  layers: readonly string[],
+  writable: Writable | undefined,
+  image: MountedImage | undefined,
+): OverlayConfig {
   const { isVolatile, staticNlink, xino, whNames, redirectDir, posixAcl } = options;
   // Read-only, the upper is one more layer on top: it needs neither work directory nor lock.
   const isWritable = writable !== undefined && !options.isReadOnly;
   return {
     layers: writable === undefined || isWritable ? layers : [writable.upper, ...layers],
     ...(isWritable && writable),
+    ...(image !== undefined && { history: image.layers.map((layer) => layer.history?.createdBy) }),
     isVolatile,
     staticNlink,
     xino,

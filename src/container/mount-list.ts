@@ -14,6 +14,7 @@ export interface MountSummary {
   /** `live`; `detached`: unmounted lazily, still open somewhere; `dead`: the daemon is gone, `plyfs umount` clears it away. */
   state: 'live' | 'detached' | 'dead';
   isReadOnly: boolean;
+  image: string | null;
   /** Top first. */
   layers: string[];
   upper: string | null;
@@ -30,6 +31,7 @@ export function listMounts(): MountSummary[] {
     pid: mount.pid,
     state: stateOf(mount),
     isReadOnly: mount.isReadOnly,
+    image: mount.image ?? null,
     layers: mount.layers,
     upper: mount.upper ?? null,
     work: mount.work ?? null,

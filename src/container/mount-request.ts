@@ -2,10 +2,22 @@
 
 import type { DriverOptions } from '../fuse/driver.js';
 import type { OverlayConfig } from '../overlay/config.js';
+import type { MountedImage } from './mount-image.js';
 import type { MountOptions } from './mount-options.js';
+
+/** An image instead of layer directories. */
+export interface ImageRequest {
+  /** A name, ID or digest in the store, or the path of an archive, layout or root tar. */
+  text: string;
+  platform?: string;
+  /** Only the layers up to this one (1 is the bottom), or this one alone. */
+  upto?: number;
+  only?: number;
+}
 
 export interface MountRequest {
   options: MountOptions;
+  image?: ImageRequest;
   /** As written. */
   target: string;
   /** Relative paths start here. */
@@ -19,6 +31,7 @@ export interface MountRequest {
 export interface PreparedMount {
   driver: 'direct' | 'fuse-native';
   config: OverlayConfig;
+  image: MountedImage | undefined;
   driverOptions: DriverOptions;
   /** As the caller named them, for records: the upper also of a read-only mount. */
   upper: string | undefined;

@@ -16,6 +16,8 @@ export interface MountRecord {
   pid: number;
   /** Start of the process in clock ticks after boot (proc(5), stat, field 22): pids come again. */
   startTicks: number;
+  /** The image as it was named; its layers are digests then. */
+  image: string | undefined;
   /** Top first. */
   layers: string[];
   upper: string | undefined;
@@ -174,7 +176,7 @@ function parseRecord(json: unknown): MountRecord | undefined {
     return undefined;
   return {
     ...{ target, source, driver, pid, startTicks, layers, since, socket },
-    ...{ upper: optional(upper), work: optional(work), log: optional(log) },
+    ...{ image: optional(it.image), upper: optional(upper), work: optional(work), log: optional(log) },
     isReadOnly: isReadOnly === true,
     isDetached: isDetached === true,
   };

@@ -3,10 +3,12 @@
 
 import { PlyfsError } from '../base/errors.js';
 import type { Driver } from '../fuse/driver.js';
+import type { Layer } from '../layers/layer.js';
 import { Counters } from '../observe/counters.js';
 import { openOverlay } from '../overlay/open.js';
 import type { FileSystem } from '../vfs/filesystem.js';
 import { findDriver } from './drivers.js';
+import type { MountedImage } from './mount-image.js';
 import type { ServeOrder, ServeReport } from './serving.js';
 
 interface Opened {
@@ -36,7 +38,8 @@ export class Server {
   private async open(order: Extract<ServeOrder, { kind: 'open' }>): Promise<void> {
     const counters = new Counters(order.counters);
     const driver = await findDriver(order.driver);
-    this.opened = { fs: openOverlay(order.config, counters), driver, order, counters };
+    const layers = order.image === undefined ? undefined : await openLayers(order.image);
+    this.opened = { fs: openOverlay(order.config, counters, layers), driver, order, counters };
     this.tell({ kind: 'opened' });
   }
 
@@ -50,6 +53,12 @@ export class Server {
     }
     this.tell({ kind: 'ended' });
   }
+}
+
+/** The image tower is loaded only where an image is mounted. */
+async function openLayers(image: MountedImage): Promise<Layer[]> {
+  const [{ openPrepared }, { Store }] = await Promise.all([import('../image/stack.js'), import('../store/store.js')]);
+  return openPrepared(new Store(image.storeRoot), image.layers).map(({ layer }) => layer);
 }
 
 function describe(error: unknown): { code: string; message: string; stack: string } {

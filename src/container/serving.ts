@@ -7,10 +7,11 @@ import { PlyfsError } from '../base/errors.js';
 import type { Attachment, DriverOptions } from '../fuse/driver.js';
 import type { OverlayConfig } from '../overlay/config.js';
 import { type DriverName, servesInMainThread } from './drivers.js';
+import type { MountedImage } from './mount-image.js';
 
 /** To the serving thread. */
 export type ServeOrder =
-  | { kind: 'open'; driver: DriverName; config: OverlayConfig; options: DriverOptions; counters: SharedArrayBuffer }
+  | { kind: 'open'; driver: DriverName; config: OverlayConfig; image: MountedImage | undefined; options: DriverOptions; counters: SharedArrayBuffer }
   | { kind: 'serve'; attachment: Attachment }
   | { kind: 'leave' };
 

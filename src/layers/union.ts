@@ -6,7 +6,7 @@
  *  marks act on lower layers only, whatever else the same layer holds. A redirect names where the lower part is. */
 
 import { Attributes } from '../base/attributes.js';
-import { dirType } from '../base/mode.js';
+import { dirType, kindName } from '../base/mode.js';
 import { type Name, textFromName } from '../base/name.js';
 import type { Counters } from '../observe/counters.js';
 import { log } from '../observe/log.js';
@@ -387,6 +387,22 @@ export class Union {
     return place;
   }
 
+  /** What people know a layer of the stack by: `upper`, a digest, a directory. */
+  labelOf(position: number): string {
+    return position === 0 && this.hasUpper ? 'upper' : this.layers[position]!.label;
+  }
+
+  /** What each layer that the directory is merged from has under `name`, newest first; hidden versions too. */
+  versionsOf(directory: Directory, name: Name): { label: string; kind: string }[] {
+    const versions: { label: string; kind: string }[] = [];
+    const { branches } = directory;
+    for (let i = 0; i < branches.length; i += 2) {
+      const found = this.layers[branches[i]!]!.find(branches[i + 1] as LayerDir, name); // pairs, see Directory.branches
+      if (found !== undefined) versions.push({ label: this.labelOf(branches[i]!), kind: kindOfFound(found.type) });
+    }
+    return versions;
+  }
+
   /** Remembers where a node of a lower layer lies before its last name goes: its bytes stay readable for those who hold it. */
   keepPlace(node: NodeIndex): void {
     if (this.tree.nodes.has(node, nodeFlag.hasPlace)) return;
@@ -411,6 +427,11 @@ export class Union {
   close(): void {
     for (const layer of this.layers) layer.close();
   }
+}
+
+function kindOfFound(type: number): string {
+  if (type === foundWhiteout) return 'whiteout';
+  return type === foundLink ? 'link' : kindName(type);
 }
 
 /** What walkBelow found at the end of a path that is no directory. */

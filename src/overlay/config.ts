@@ -12,8 +12,10 @@ export interface IdRange {
 export type IdMap = readonly IdRange[];
 
 export interface OverlayConfig {
-  /** Directories, top first, absolute, at least one. */
+  /** Directories, top first, absolute; none where the layers of an image are handed over opened. */
   layers: readonly string[];
+  /** The command that made each layer, top first, where the image tells it. */
+  history?: readonly (string | undefined)[];
   /** Both or neither; absolute, on one file system. Neither: the view is read-only. */
   upper?: string;
   work?: string;

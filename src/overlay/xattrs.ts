@@ -83,9 +83,28 @@ export class Xattrs {
 
   /** Where the file's bytes come from. */
   private virtual(node: NodeIndex, key: string): Buffer | undefined {
-    if (key !== 'layer') return undefined;
+    const { union, tree, config } = this.view;
+    const position = tree.nodes.isDirectory(node) ? union.spelledOut(tree.directory(node)).position : tree.nodes.layer(node);
+    switch (key) {
+      case 'layer':
+        return Buffer.from(union.labelOf(position));
+      case 'history': {
+        const command = this.view.isUpper(node) ? undefined : config.history?.[position - (union.hasUpper ? 1 : 0)];
+        return command === undefined ? undefined : Buffer.from(command);
+      }
+      case 'versions':
+        return this.versions(node);
+      default:
+        return undefined;
+    }
+  }
+
+  /** The layers that have something at the node's name, newest first, one a line: `LABEL KIND`. */
+  private versions(node: NodeIndex): Buffer | undefined {
     const { union, tree } = this.view;
-    if (this.view.isUpper(node)) return Buffer.from('upper');
-    return Buffer.from(union.layers[tree.nodes.layer(node)]!.label);
+    const entry = tree.nodes.entry(node);
+    if (entry === 0) return undefined;
+    const lines = union.versionsOf(tree.directoryOf(entry), tree.names.name(entry));
+    return Buffer.from(lines.map(({ label, kind }) => `${label} ${kind}\n`).join(''));
   }
 }

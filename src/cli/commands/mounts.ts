@@ -19,6 +19,7 @@ function describe(mount: MountSummary): string {
     `${mount.target}  (${mount.driver}, ${mount.isReadOnly ? 'read-only' : 'writable'}, pid ${mount.pid}${remark(mount)})`,
   ];
   if (mount.upper !== null) lines.push(`  upper  ${mount.upper}`);
+  if (mount.image !== null) lines.push(`  image  ${mount.image}`);
   for (const layer of mount.layers) lines.push(`  layer  ${layer}`);
   if (mount.log !== null) lines.push(`  log    ${mount.log}`);
   return `${lines.join('\n')}\n`;
