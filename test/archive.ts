@@ -1,7 +1,7 @@
 /** Small docker-archives (the layout of docker 1.10 to 24) made of layer trees, for tests that need an image but no image tool. */
 
-import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -12,7 +12,11 @@ export interface LayerRecipe {
 }
 
 /** Writes `<directory>/<name>.tar` with the layers, bottom first, and the tag `<name>:latest`. Returns its path and the diffIDs. */
-export function makeArchive(directory: string, name: string, layers: readonly LayerRecipe[]): { path: string; diffIds: string[] } {
+export function makeArchive(
+  directory: string,
+  name: string,
+  layers: readonly LayerRecipe[],
+): { path: string; diffIds: string[] } {
   const stage = join(directory, `${name}.stage`);
   mkdirSync(stage);
   const diffIds = layers.map((layer, at) => makeLayer(stage, `layer${at}`, layer.script));

@@ -11,7 +11,14 @@ import type { MountedImage } from './mount-image.js';
 
 /** To the serving thread. */
 export type ServeOrder =
-  | { kind: 'open'; driver: DriverName; config: OverlayConfig; image: MountedImage | undefined; options: DriverOptions; counters: SharedArrayBuffer }
+  | {
+      kind: 'open';
+      driver: DriverName;
+      config: OverlayConfig;
+      image: MountedImage | undefined;
+      options: DriverOptions;
+      counters: SharedArrayBuffer;
+    }
   | { kind: 'serve'; attachment: Attachment }
   | { kind: 'leave' };
 

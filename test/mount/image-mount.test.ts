@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -65,7 +65,8 @@ test('an archive is a read-only directory at once, with its whiteouts and hard l
 
 test('every file says which layer it came from, what made that layer, and which layers have versions of it', { skip }, () => {
   withMount(archive, () => {
-    const ask = (key: string, path: string) => ok(`getfattr --absolute-names --only-values -n user.plyfs.${key} ${target}/${path}`);
+    const ask = (key: string, path: string) =>
+      ok(`getfattr --absolute-names --only-values -n user.plyfs.${key} ${target}/${path}`);
     assert.equal(ask('layer', 'etc/release'), diffIds[1]);
     assert.equal(ask('layer', 'bin/tool'), diffIds[0]);
     assert.equal(ask('history', 'bin/tool'), 'ADD base');
@@ -80,7 +81,9 @@ test('an upper makes an image writable and takes the changes', { skip }, () => {
     assert.equal(ok(`cat ${target}/etc/release`), 'v2\nmore\n');
     assert.equal(ok(`getfattr --absolute-names --only-values -n user.plyfs.layer ${target}/etc/release`), 'upper');
   });
-  withMount(`--upper ${directory}/upper ${archive}`, () => assert.equal(ok(`cd ${target}; find . -type f; cat etc/release`), './etc/release\nv2\nmore\n'));
+  withMount(`--upper ${directory}/upper ${archive}`, () =>
+    assert.equal(ok(`cd ${target}; find . -type f; cat etc/release`), './etc/release\nv2\nmore\n'),
+  );
 });
 
 test('--upto and --layer show the image as of a layer, and a layer alone', { skip }, () => {
