@@ -10,8 +10,8 @@ import { makeDevice } from '../base/attributes.js';
 import { errnoOf } from '../base/errors.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from '../base/mode.js';
 import { type Name, nameMax } from '../base/name.js';
-import { badTar, overLimit, type SparseExtent, shortPath, type TarEntry } from '../tar/entry.js';
-import { defaultLimits, type TarLimits } from '../tar/limits.js';
+import { badTar, entryOverLimit, type SparseExtent, shortPath, type TarEntry } from '../tar/entry.js';
+import { type TarLimits, tarLimits } from '../tar/limits.js';
 import { TarParser } from '../tar/parser.js';
 import { type Marker, markerOfName, whiteoutPrefix } from './markers.js';
 import { flag, type TarIndex } from './tar-index.js';
@@ -51,7 +51,7 @@ export class TarIndexBuilder {
   #lastPath: string | undefined = undefined;
   #lastDir = 0;
 
-  constructor(limits: TarLimits = defaultLimits) {
+  constructor(limits: TarLimits = tarLimits()) {
     this.#limits = limits;
     this.#parser = new TarParser((entry) => this.#add(entry), limits);
     this.#tree.addObject(S_IFDIR | 0o755, flag.implied);
@@ -85,7 +85,7 @@ export class TarIndexBuilder {
 
   #add(entry: TarEntry): void {
     if (this.#tree.objects > this.#limits.entries) {
-      throw overLimit(
+      throw entryOverLimit(
         entry.path,
         entry.headerAt,
         `with the directories it implies the archive has over ${this.#limits.entries} entries`,

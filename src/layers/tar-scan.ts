@@ -2,7 +2,7 @@
 
 import { PlyfsError } from '../base/errors.js';
 import { pread } from '../sys/file.js';
-import { defaultLimits, type TarLimits } from '../tar/limits.js';
+import { type TarLimits, tarLimits } from '../tar/limits.js';
 import type { TarIndex } from './tar-index.js';
 import { TarIndexBuilder } from './tar-index-builder.js';
 
@@ -15,7 +15,7 @@ export interface Scan {
 }
 
 /** Indexes the `length` bytes from `start` of `fd`: an uncompressed tar. PlyfsError BAD_TAR and OVER_LIMIT as the parser; FsError EIO. */
-export function scanTar(fd: number, start: number, length: number, limits: TarLimits = defaultLimits): Scan {
+export function scanTar(fd: number, start: number, length: number, limits: TarLimits = tarLimits()): Scan {
   const builder = new TarIndexBuilder(limits);
   const window = Buffer.allocUnsafe(Math.min(windowBytes, Math.max(length, 1)));
   let at = 0;

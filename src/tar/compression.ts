@@ -4,7 +4,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { PlyfsError } from '../base/errors.js';
-import { defaultLimits, type TarLimits } from './limits.js';
+import { overLimit, type TarLimits, tarLimits } from './limits.js';
 import { zstdDecompressed } from './zstd.js';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
@@ -38,7 +38,7 @@ export interface Decompressed {
 
 /** What `source` holds, decompressed if need be. Errors come while `bytes` are read: PlyfsError BAD_COMPRESSION for damaged or cut off
  *  data, OVER_LIMIT beyond limits.outputBytes and limits.ratio, and the source's own. Leaving the loop ends everything. */
-export async function decompressed(source: AsyncIterable<Buffer>, limits: TarLimits = defaultLimits): Promise<Decompressed> {
+export async function decompressed(source: AsyncIterable<Buffer>, limits: TarLimits = tarLimits()): Promise<Decompressed> {
   const iterator = source[Symbol.asyncIterator]();
   let head: Buffer = Buffer.alloc(0);
   let isOver = false;
@@ -112,14 +112,10 @@ async function* limited(output: AsyncIterable<Buffer>, input: Counted, limits: T
   let bytes = 0;
   for await (const chunk of output) {
     bytes += chunk.length;
-    if (bytes > limits.outputBytes) {
-      throw new PlyfsError('OVER_LIMIT', `the compressed data gives more than ${limits.outputBytes} bytes (limit outputBytes)`);
-    }
+    if (bytes > limits.outputBytes)
+      throw overLimit(`the compressed data gives more than ${limits.outputBytes} bytes`, 'outputBytes');
     if (bytes > limits.ratioFromBytes && bytes > input.bytes * limits.ratio) {
-      throw new PlyfsError(
-        'OVER_LIMIT',
-        `${input.bytes} compressed bytes give over ${bytes}, more than ${limits.ratio} for each (limit ratio)`,
-      );
+      throw overLimit(`${input.bytes} compressed bytes give over ${bytes}, more than ${limits.ratio} for each`, 'ratio');
     }
     yield chunk;
   }

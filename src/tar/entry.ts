@@ -2,6 +2,7 @@
 
 import { PlyfsError } from '../base/errors.js';
 import { type Name, textFromName } from '../base/name.js';
+import { overLimit, type TarLimits } from './limits.js';
 
 export type EntryType = 'file' | 'hardlink' | 'symlink' | 'chr' | 'blk' | 'dir' | 'fifo';
 
@@ -57,19 +58,16 @@ export interface WriteEntry {
 
 /** The refusal of a malformed archive: names the entry (or the place) and the field. `where` is a byte of the uncompressed stream. */
 export function badTar(path: Name | undefined, where: number, what: string): PlyfsError {
-  const subject = path === undefined || path === '' ? 'tar' : `tar entry "${shortPath(path)}"`;
-  return new PlyfsError('BAD_TAR', `${subject} at byte ${where}: ${what}`);
+  return new PlyfsError('BAD_TAR', `${subject(path)} at byte ${where}: ${what}`);
 }
 
 /** The refusal of an archive that is over a limit of limits.ts. */
-export function overLimit(
-  path: Name | undefined,
-  where: number,
-  what: string,
-  limit: keyof import('./limits.js').TarLimits,
-): PlyfsError {
-  const subject = path === undefined || path === '' ? 'tar' : `tar entry "${shortPath(path)}"`;
-  return new PlyfsError('OVER_LIMIT', `${subject} at byte ${where}: ${what} (limit ${limit})`);
+export function entryOverLimit(path: Name | undefined, where: number, what: string, limit: keyof TarLimits): PlyfsError {
+  return overLimit(`${subject(path)} at byte ${where}: ${what}`, limit);
+}
+
+function subject(path: Name | undefined): string {
+  return path === undefined || path === '' ? 'tar' : `tar entry "${shortPath(path)}"`;
 }
 
 /** A path for people, cut where it is too long for a sentence. */

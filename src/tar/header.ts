@@ -79,6 +79,13 @@ export function numberField(block: Buffer, at: number, field: FieldName, path: N
   return value;
 }
 
+/** A number field that counts bytes. BAD_TAR for a negative one too. */
+export function sizeField(block: Buffer, at: number, field: 'size' | 'realsize', path: Name | undefined, where: number): number {
+  const size = numberField(block, at, field, path, where);
+  if (size < 0) throw badTar(path, where, `the ${field} is negative (${size})`);
+  return size;
+}
+
 /** Octal text, or base-256 where the first bit is set (GNU; two's complement). Undefined for anything else. */
 export function numberAt(block: Buffer, from: number, length: number): number | undefined {
   return block[from]! >= 0x80 ? base256(block, from, length) : octal(block, from, length);

@@ -1,17 +1,21 @@
-/** What a reader of archives accepts before it refuses: the bounds on memory and work that hostile input can cause. */
+/** What a reader of archives accepts before it refuses: the bounds on memory and work that hostile input can cause.
+ *  PLYFS_LIMITS changes them for a process and its workers: `PLYFS_LIMITS=entries=30000000,ratio=5000 plyfs load ...`. */
+
+import { PlyfsError } from '../base/errors.js';
 
 export interface TarLimits {
   /** Bytes of one path or link target. Linux itself stops at 4096 a call. */
   readonly pathBytes: number;
   /** Bytes of one PAX header (all its records), so also of one entry's xattrs. */
   readonly paxBytes: number;
-  /** Entries of one archive, implied directories counted: an index holds about 60 bytes and the name for each. */
+  /** Entries of one archive, implied directories counted. Building an index takes about 100 bytes and the name for each. */
   readonly entries: number;
   /** Data ranges of one sparse file. */
   readonly sparseExtents: number;
   /** Bytes that a compressed stream may give. */
   readonly outputBytes: number;
-  /** Bytes out for each byte in, looked at from `ratioFromBytes` of output on; an archive of empty files reaches about 500. */
+  /** Bytes out for each byte in, looked at from `ratioFromBytes` of output on. Measured: a tar of empty files 73 in gzip and 190 in zstd,
+   *  a bomb of zeros 1028 and 31,000. */
   readonly ratio: number;
   readonly ratioFromBytes: number;
 }
@@ -19,9 +23,29 @@ export interface TarLimits {
 export const defaultLimits: TarLimits = {
   pathBytes: 64 * 1024,
   paxBytes: 1024 * 1024,
-  entries: 10_000_000,
+  entries: 5_000_000,
   sparseExtents: 1_000_000,
   outputBytes: 1024 ** 4,
-  ratio: 2000,
-  ratioFromBytes: 1024 ** 3,
+  ratio: 500,
+  ratioFromBytes: 256 * 1024 ** 2,
 };
+
+/** The defaults with what `text`, by default PLYFS_LIMITS, says: `name=number` joined by commas. PlyfsError USAGE for other text. */
+export function tarLimits(text: string = process.env.PLYFS_LIMITS ?? ''): TarLimits {
+  const limits: Record<string, number> = { ...defaultLimits };
+  for (const word of text.split(',')) {
+    if (word === '') continue;
+    const [name = '', value = ''] = word.split('=', 2);
+    if (!Object.hasOwn(defaultLimits, name) || !/^[1-9]\d{0,14}$/.test(value)) {
+      const names = Object.keys(defaultLimits).join(', ');
+      throw new PlyfsError('USAGE', `PLYFS_LIMITS: "${word}" is not one of ${names} with = and a number`, { exitStatus: 2 });
+    }
+    limits[name] = Number(value);
+  }
+  return limits as unknown as TarLimits; // made from all of its members
+}
+
+/** The refusal of what passes a limit: says which, and how to allow it. */
+export function overLimit(sentence: string, limit: keyof TarLimits): PlyfsError {
+  return new PlyfsError('OVER_LIMIT', `${sentence} (limit ${limit}; PLYFS_LIMITS=${limit}=N allows more)`);
+}

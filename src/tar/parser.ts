@@ -3,30 +3,16 @@
  *  Errors are PlyfsError BAD_TAR and OVER_LIMIT, which name the entry and the field; after one the parser is of no further use.
  *  Where archives are doubtful it reads as Go's archive/tar does, because the engines that made them do. */
 
-import { PlyfsError } from '../base/errors.js';
 import { type Name, nameFromBytes } from '../base/name.js';
-import { badTar, type EntryType, overLimit, shortPath, TarEntry } from './entry.js';
-import { blockSize, dialectOf, hasRightChecksum, isZeroBlock, numberField, textField, typeflagAt } from './header.js';
-import { defaultLimits, type TarLimits } from './limits.js';
-import { applyPax, PaxRecords, readPax } from './pax.js';
+import { badTar, entryOverLimit, shortPath, TarEntry } from './entry.js';
+import { type Before, isKnownType, readEntry } from './entry-header.js';
+import { blockSize, dialectOf, hasRightChecksum, isZeroBlock, sizeField, textField, typeflagAt } from './header.js';
+import { type TarLimits, tarLimits } from './limits.js';
+import { PaxRecords, readPax } from './pax.js';
 import { extentsOf, LinesMap, OldGnuMap } from './sparse.js';
 
 /** What the next bytes are: a header; data or padding nobody looks at; the body of a PAX or long-name entry; a block of a sparse map. */
 type State = 'header' | 'skip' | 'meta' | 'oldMap' | 'linesMap' | 'ended';
-
-const entryTypes = new Map<string, EntryType>([
-  ['\0', 'file'],
-  ['0', 'file'],
-  ['7', 'file'],
-  ['S', 'file'],
-  ['1', 'hardlink'],
-  ['2', 'symlink'],
-  ['3', 'chr'],
-  ['4', 'blk'],
-  ['5', 'dir'],
-  ['D', 'dir'],
-  ['6', 'fifo'],
-]);
 
 export class TarParser {
   /** What was doubtful but read all the same, as sentences; at most 100 are kept. */
@@ -52,16 +38,15 @@ export class TarParser {
   #metaBytes = 0;
   #metaAt = 0;
   readonly #global = new PaxRecords();
-  #local: PaxRecords | undefined = undefined;
-  #longPath: Name | undefined = undefined;
-  #longLink: Name | undefined = undefined;
+  /** What headers before an entry said about it. */
+  readonly #before: Before = { global: this.#global, local: undefined, longPath: undefined, longLink: undefined };
 
   /** Of the entry at hand: bytes stored after its header, and its map while that is read. */
   #stored = 0;
   #oldMap: OldGnuMap | undefined = undefined;
   #linesMap: LinesMap | undefined = undefined;
 
-  constructor(onEntry: (entry: TarEntry) => void, limits: TarLimits = defaultLimits) {
+  constructor(onEntry: (entry: TarEntry) => void, limits: TarLimits = tarLimits()) {
     this.#onEntry = onEntry;
     this.#limits = limits;
   }
@@ -162,12 +147,12 @@ export class TarParser {
       case 'g':
       case 'L':
       case 'K':
-        this.#startMeta(flag, numberField(block, at, 'size', undefined, where), where);
+        this.#startMeta(flag, sizeField(block, at, 'size', undefined, where), where);
         return;
       case 'V':
       case 'N':
         this.#warn(`tar at byte ${where}: a header of type ${flag} is left out`);
-        this.#skipNext(this.#sizeOf(block, at, undefined, where));
+        this.#skipNext(sizeField(block, at, 'size', undefined, where));
         return;
       case 'M':
         throw badTar(
@@ -184,9 +169,13 @@ export class TarParser {
   #startMeta(type: string, bytes: number, where: number): void {
     const isPax = type === 'x' || type === 'X' || type === 'g';
     const limit = isPax ? 'paxBytes' : 'pathBytes';
-    if (bytes < 0) throw badTar(undefined, where, `a header of type ${type} has a negative size`);
     if (bytes > this.#limits[limit] + (isPax ? 0 : 1)) {
-      throw overLimit(undefined, where, `a header of type ${type} has ${bytes} bytes, ${this.#limits[limit]} are allowed`, limit);
+      throw entryOverLimit(
+        undefined,
+        where,
+        `a header of type ${type} has ${bytes} bytes, ${this.#limits[limit]} are allowed`,
+        limit,
+      );
     }
     this.#metaType = type;
     this.#metaBytes = 0;
@@ -212,11 +201,11 @@ export class TarParser {
     if (this.#metaType === 'g') {
       readPax(body, this.#metaAt, this.#global, true);
       this.#checkGlobal();
-    } else if (this.#metaType === 'L') this.#longPath = longName(body);
-    else if (this.#metaType === 'K') this.#longLink = longName(body);
+    } else if (this.#metaType === 'L') this.#before.longPath = longName(body);
+    else if (this.#metaType === 'K') this.#before.longLink = longName(body);
     else {
-      this.#local = new PaxRecords();
-      readPax(body, this.#metaAt, this.#local);
+      this.#before.local = new PaxRecords();
+      readPax(body, this.#metaAt, this.#before.local);
     }
     this.#left = this.#paddingLeft;
     this.#state = this.#left === 0 ? 'header' : 'skip';
@@ -236,91 +225,27 @@ export class TarParser {
 
   #takeEntry(block: Buffer, at: number, where: number, flag: string): void {
     if (++this.#entries > this.#limits.entries) {
-      throw overLimit(undefined, where, `the archive has more than ${this.#limits.entries} entries`, 'entries');
+      throw entryOverLimit(undefined, where, `the archive has more than ${this.#limits.entries} entries`, 'entries');
     }
-    const entry = this.#entry;
-    const dialect = dialectOf(block, at);
-    entry.path = textField(block, at, 'name');
-    entry.link = textField(block, at, 'linkname');
-    if (dialect === 'ustar' || dialect === 'star')
-      addPrefix(entry, textField(block, at, dialect === 'star' ? 'starPrefix' : 'prefix'));
-    const local = this.#local;
-    this.#readNumbers(block, at, where, local);
-    this.#applyRecords(local);
-    const type = entryTypes.get(flag);
-    if (type === undefined) {
-      this.#warn(`tar entry "${shortPath(entry.path)}" at byte ${where}: unknown type ${JSON.stringify(flag)}, read as a file`);
+    const { local } = this.#before;
+    this.#stored = readEntry(block, at, where, this.#before, this.#limits, this.#entry);
+    this.#entry.dataAt = this.position;
+    if (!isKnownType(flag)) {
+      this.#warn(
+        `tar entry "${shortPath(this.#entry.path)}" at byte ${where}: unknown type ${JSON.stringify(flag)}, read as a file`,
+      );
     }
-    entry.type = type ?? 'file';
-    // The V7 way of writing a directory; GNU tar and Go read it so too.
-    if (entry.type === 'file' && entry.path.endsWith('/')) entry.type = 'dir';
-    if (entry.type !== 'hardlink' && entry.type !== 'symlink') entry.link = '' as Name;
-    this.#readDevice(block, at, where);
-    this.#checkEntry(where);
-    // Only these have data: the size of a link, directory or device says nothing (POSIX; Go's isHeaderOnly).
-    const hasData = type === undefined || type === 'file' || flag === 'D';
-    this.#stored = hasData ? (local?.size ?? this.#sizeOf(block, at, entry.path, where)) : 0;
-    entry.size = entry.type === 'file' ? this.#stored : 0;
-    entry.extents = undefined;
-    entry.headerAt = where;
-    entry.dataAt = this.position;
-    this.#startData(block, at, where, flag === 'S' && dialect === 'gnu', local);
-  }
-
-  #readNumbers(block: Buffer, at: number, where: number, local: PaxRecords | undefined): void {
-    const entry = this.#entry;
-    entry.mode = numberField(block, at, 'mode', entry.path, where) & 0o7777;
-    // A field that a record replaces may hold anything: writers leave rubbish where the number does not fit.
-    entry.uid = local?.uid === undefined ? numberField(block, at, 'uid', entry.path, where) : 0;
-    entry.gid = local?.gid === undefined ? numberField(block, at, 'gid', entry.path, where) : 0;
-    entry.mtimeSec = local?.mtimeSec === undefined ? numberField(block, at, 'mtime', entry.path, where) : 0;
-    entry.mtimeNsec = 0;
-    entry.xattrs = undefined;
-  }
-
-  #applyRecords(local: PaxRecords | undefined): void {
-    const entry = this.#entry;
-    applyPax(this.#global, entry);
-    if (local !== undefined) applyPax(local, entry);
-    if (this.#longPath !== undefined) entry.path = this.#longPath;
-    if (this.#longLink !== undefined) entry.link = this.#longLink;
-    if (local?.sparseName !== undefined) entry.path = local.sparseName;
-    this.#local = undefined;
-    this.#longPath = undefined;
-    this.#longLink = undefined;
-  }
-
-  #readDevice(block: Buffer, at: number, where: number): void {
-    const entry = this.#entry;
-    const isDevice = entry.type === 'chr' || entry.type === 'blk';
-    entry.deviceMajor = isDevice ? numberField(block, at, 'devmajor', entry.path, where) : 0;
-    entry.deviceMinor = isDevice ? numberField(block, at, 'devminor', entry.path, where) : 0;
-    if (!(entry.deviceMajor >= 0 && entry.deviceMajor <= 0xfff))
-      throw badTar(entry.path, where, `device major ${entry.deviceMajor}`);
-    if (!(entry.deviceMinor >= 0 && entry.deviceMinor <= 0xfffff))
-      throw badTar(entry.path, where, `device minor ${entry.deviceMinor}`);
-  }
-
-  #checkEntry(where: number): void {
-    const { path, link, uid, gid } = this.#entry;
-    if (path === '') throw badTar(undefined, where, 'the name is empty');
-    if (path.length > this.#limits.pathBytes) throw overLimit(path, where, `the name has ${path.length} bytes`, 'pathBytes');
-    if (link.length > this.#limits.pathBytes) throw overLimit(path, where, `the linkname has ${link.length} bytes`, 'pathBytes');
-    if (!(uid >= 0 && uid <= 0xffffffff)) throw badTar(path, where, `the uid ${uid} does not fit in 32 bits`);
-    if (!(gid >= 0 && gid <= 0xffffffff)) throw badTar(path, where, `the gid ${gid} does not fit in 32 bits`);
-  }
-
-  #sizeOf(block: Buffer, at: number, path: Name | undefined, where: number): number {
-    const size = numberField(block, at, 'size', path, where);
-    if (size < 0) throw badTar(path, where, `the size is negative (${size})`);
-    return size;
+    this.#before.local = undefined;
+    this.#before.longPath = undefined;
+    this.#before.longLink = undefined;
+    this.#startData(block, at, where, flag === 'S' && dialectOf(block, at) === 'gnu', local);
   }
 
   /** Goes on with the data of the entry at hand, behind its sparse map if it has one, and reports the entry. */
   #startData(block: Buffer, at: number, where: number, isOldSparse: boolean, local: PaxRecords | undefined): void {
     const entry = this.#entry;
     if (entry.type === 'file' && isOldSparse) {
-      entry.size = realSize(block, at, entry.path, where);
+      entry.size = sizeField(block, at, 'realsize', entry.path, where);
       this.#oldMap = new OldGnuMap();
       if (this.#oldMap.readHeader(block, at, entry.path, where)) this.#state = 'oldMap';
       else this.#finishSparse(this.#oldMap.numbers);
@@ -351,7 +276,7 @@ export class TarParser {
 
   #checkExtentCount(count: number, where: number): void {
     if (count > this.#limits.sparseExtents)
-      throw overLimit(this.#entry.path, where, `the sparse map has ${count} ranges`, 'sparseExtents');
+      throw entryOverLimit(this.#entry.path, where, `the sparse map has ${count} ranges`, 'sparseExtents');
   }
 
   #warn(sentence: string): void {
@@ -366,24 +291,8 @@ function padding(bytes: number): number {
   return (blockSize - (bytes % blockSize)) % blockSize;
 }
 
-function addPrefix(entry: TarEntry, prefix: Name): void {
-  if (prefix !== '') entry.path = `${prefix}/${entry.path}` as Name;
-}
-
 /** The body of an L or K header: the name, usually with a closing NUL. */
 function longName(body: Buffer): Name {
   const end = body.indexOf(0);
   return nameFromBytes(body, 0, end < 0 ? body.length : end);
-}
-
-/** The full size in an old GNU sparse header. */
-function realSize(block: Buffer, at: number, path: Name, where: number): number {
-  const size = numberField(block, at, 'realsize', path, where);
-  if (size < 0) throw badTar(path, where, `the realsize is negative (${size})`);
-  return size;
-}
-
-/** Whether an error is this floor's refusal of what it read. */
-export function isTarRefusal(error: unknown): error is PlyfsError {
-  return error instanceof PlyfsError && (error.code === 'BAD_TAR' || error.code === 'OVER_LIMIT');
 }

@@ -2,7 +2,7 @@
  *  Source: GNU tar manual, "Storing Sparse Files"; src/sparse.c. */
 
 import type { Name } from '../base/name.js';
-import { badTar, overLimit, type SparseExtent } from './entry.js';
+import { badTar, entryOverLimit, type SparseExtent } from './entry.js';
 import { blockSize, numberAt } from './header.js';
 import type { TarLimits } from './limits.js';
 
@@ -69,7 +69,7 @@ export class LinesMap {
   }
 
   #setCount(count: number, path: Name, where: number, limits: TarLimits): void {
-    if (count > limits.sparseExtents) throw overLimit(path, where, `the sparse map has ${count} ranges`, 'sparseExtents');
+    if (count > limits.sparseExtents) throw entryOverLimit(path, where, `the sparse map has ${count} ranges`, 'sparseExtents');
     this.#count = count;
   }
 }
@@ -86,7 +86,7 @@ export function extentsOf(
 ): SparseExtent[] {
   if (numbers.length % 2 !== 0) throw badTar(path, dataAt, 'the sparse map has an offset without a length');
   if (numbers.length / 2 > limits.sparseExtents)
-    throw overLimit(path, dataAt, `the sparse map has ${numbers.length / 2} ranges`, 'sparseExtents');
+    throw entryOverLimit(path, dataAt, `the sparse map has ${numbers.length / 2} ranges`, 'sparseExtents');
   const extents: SparseExtent[] = [];
   let end = 0;
   let at = dataAt;

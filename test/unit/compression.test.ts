@@ -7,7 +7,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { PlyfsError } from '../../src/base/errors.js';
 import { compressed } from '../../src/tar/compress.js';
 import { compressionOf, decompressed } from '../../src/tar/compression.js';
-import { defaultLimits, type TarLimits } from '../../src/tar/limits.js';
+import { defaultLimits, type TarLimits, tarLimits } from '../../src/tar/limits.js';
 import { zstdDecompressed, zstdWays } from '../../src/tar/zstd.js';
 import { patternBytes } from '../tree.js';
 
@@ -82,7 +82,7 @@ test('a gzip bomb stops at the limits', async () => {
   await assert.rejects(read(bomb, 65536, { ...defaultLimits, ratio: 500, ratioFromBytes: 1_000_000 }), refusal(/limit ratio/));
   await assert.rejects(
     read(bomb, 65536, { ...defaultLimits, outputBytes: 5_000_000 }),
-    refusal(/more than 5000000 bytes \(limit outputBytes\)/),
+    refusal(/more than 5000000 bytes \(limit outputBytes;/),
   );
   assert.equal((await read(bomb)).length, 20_000_000);
 });
@@ -150,4 +150,25 @@ test('gzip written here is read by gzip(1)', { skip: spawnSync('gzip', ['--versi
 test('zstd written here reads back', { skip: zstdReason }, async () => {
   assert.deepEqual(await read(await joined(compressed(chunks(text, 1000), 'zstd'))), text);
   assert.equal((await read(await joined(compressed(chunks(Buffer.alloc(0), 1), 'zstd')))).length, 0);
+});
+
+test('limits are changed by PLYFS_LIMITS, and wrong ones are refused', () => {
+  assert.deepEqual(tarLimits('entries=5,ratio=9'), { ...defaultLimits, entries: 5, ratio: 9 });
+  assert.deepEqual(tarLimits(''), defaultLimits);
+  for (const text of ['entries', 'entries=', 'entries=-1', 'entires=5', '=5', 'entries=1e9']) {
+    assert.throws(() => tarLimits(text), /PLYFS_LIMITS: .* is not one of pathBytes, paxBytes, entries/);
+  }
+});
+
+test('a gzip bomb of 1000:1 is refused at the default limits', async () => {
+  const block = gzipSync(Buffer.alloc(50_000_000));
+  const bomb = Buffer.concat(Array.from({ length: 20 }, () => block));
+  let total = 0;
+  await assert.rejects(
+    async () => {
+      for await (const chunk of (await decompressed(chunks(bomb, 65536))).bytes) total += chunk.length;
+    },
+    refusal(/more than 500 for each \(limit ratio; PLYFS_LIMITS=ratio=N allows more\)/),
+  );
+  assert.ok(total < 300_000_000);
 });

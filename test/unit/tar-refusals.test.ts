@@ -75,11 +75,7 @@ const refused: [string, Buffer, RegExp, Partial<TarLimits>?][] = [
     rawTar({ name: 'x', pax: [['path', 'n'.repeat(256)]] }),
     /a name of 256 bytes, Linux allows 255/,
   ],
-  [
-    'a name of 70 kB',
-    rawTar({ name: 'x', pax: [['path', 'n/'.repeat(35_000)]] }),
-    /the name has 70000 bytes \(limit pathBytes\)/,
-  ],
+  ['a name of 70 kB', rawTar({ name: 'x', pax: [['path', 'n/'.repeat(35_000)]] }), /the name has 70000 bytes \(limit pathBytes;/],
   [
     'a GNU long name of 70 kB',
     rawTar({ name: 'x', type: 'L', magic: 'gnu', data: 'n/'.repeat(35_000) }),
@@ -157,9 +153,9 @@ const refused: [string, Buffer, RegExp, Partial<TarLimits>?][] = [
   ['a whiteout of nothing (W-5)', rawTar({ name: 'd/.wh.' }), /"d\/.wh." at byte 0: the marker .wh. names nothing/],
   ['a whiteout of .. (W-5)', rawTar({ name: '.wh...' }), /the marker .wh... names nothing/],
   ['a file under a marker', rawTar({ name: '.wh.d/x' }), /under a name that begins with .wh./],
-  ['more entries than allowed', rawTar(a, { name: 'b' }, { name: 'c' }), /more than 2 entries \(limit entries\)/, { entries: 2 }],
+  ['more entries than allowed', rawTar(a, { name: 'b' }, { name: 'c' }), /more than 2 entries \(limit entries;/, { entries: 2 }],
   ['more implied directories than allowed', rawTar({ name: 'a/b/c/d/e/f' }, a), /implies.*over 4 entries/, { entries: 4 }],
-  ['more sparse ranges than allowed', sparse('0,1,2,1', '9', 'ab'), /2 ranges \(limit sparseExtents\)/, { sparseExtents: 1 }],
+  ['more sparse ranges than allowed', sparse('0,1,2,1', '9', 'ab'), /2 ranges \(limit sparseExtents;/, { sparseExtents: 1 }],
 ];
 
 for (const [name, tar, sentence, limits] of refused) {
