@@ -3,7 +3,13 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { PlyfsError } from '../base/errors.js';
 
-export type ControlRequest = { command: 'stats' } | { command: 'unmount'; isLazy: boolean };
+export type ControlRequest =
+  | { command: 'stats' }
+  | { command: 'unmount'; isLazy: boolean }
+  /** Holds all operations still until `release`, `forMs` at most. */
+  | { command: 'hold'; forMs: number }
+  /** Answers whether the file system was still until now. */
+  | { command: 'release' };
 /** `error` is a sentence for the user. */
 export type ControlAnswer = { ok: true; result?: unknown } | { ok: false; error: string };
 
@@ -29,6 +35,8 @@ function serveOne(socket: Socket, run: (request: ControlRequest) => Promise<Cont
 function parseRequest(json: unknown): ControlRequest {
   if (typeof json === 'object' && json !== null && 'command' in json) {
     if (json.command === 'stats') return { command: 'stats' };
+    if (json.command === 'release') return { command: 'release' };
+    if (json.command === 'hold' && 'forMs' in json && typeof json.forMs === 'number') return { command: 'hold', forMs: json.forMs };
     if (json.command === 'unmount') return { command: 'unmount', isLazy: 'isLazy' in json && json.isLazy === true };
   }
   throw new PlyfsError('bad-request', 'the mount does not know this request: it runs another version of plyfs');

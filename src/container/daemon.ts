@@ -10,17 +10,20 @@ import { Counters } from '../observe/counters.js';
 import { log } from '../observe/log.js';
 import { exitNow, leaveSession, redirect } from '../sys/daemon.js';
 import { type ControlAnswer, type ControlRequest, listenForControl } from './control.js';
-import { findDriver } from './drivers.js';
+import { findDriver, servesInMainThread } from './drivers.js';
 import { prepareMount } from './mount-checks.js';
 import type { MountedImage } from './mount-image.js';
 import type { ImageRequest, MountRequest, PreparedMount } from './mount-request.js';
 import { type MountRecord, newRecordFiles, removeRecord, startTicksOf, writeRecord } from './records.js';
 import type { ServingThread } from './serving.js';
 import { readStats } from './stats.js';
+import { Gate } from '../vfs/gate.js';
 import { replaceDeadMount } from './unmount.js';
 
 /** How long a detached mount that is still open somewhere is served after SIGTERM, before its users get ENOTCONN. */
 const graceMs = 2_000;
+/** A mount is held still no longer than this, whoever asked. */
+const holdMaxMs = 30_000;
 /** How long dirty pages may take to reach the daemon before a busy mount is detached. */
 const syncMs = 10_000;
 
@@ -72,6 +75,8 @@ function stepBack(logFile: string): void {
 
 class Supervisor {
   private readonly counters = new Counters();
+  private readonly gate = new Gate();
+  private holdEnds: NodeJS.Timeout | undefined;
   private readonly files = newRecordFiles();
   private control: Server | undefined;
   private isAttached = false;
@@ -99,7 +104,7 @@ class Supervisor {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => this.stop(signal));
     // Modes in the upper are exactly those asked for; the caller's umask comes with each request.
     process.umask(0);
-    const opening = this.serving.open({ driver, config, image, options: driverOptions, counters: this.counters.memory });
+    const opening = this.serving.open({ driver, config, image, options: { ...driverOptions, gate: this.gate.memory }, counters: this.counters.memory });
     // Heard of below, also when attaching fails first.
     opening.catch(() => undefined);
     replaceDeadMount(driverOptions.target);
@@ -194,6 +199,25 @@ class Supervisor {
     setTimeout(() => this.end(0, false), graceMs);
   }
 
+  private async hold(forMs: number): Promise<ControlAnswer> {
+    if (servesInMainThread(this.prepared.driver)) {
+      return { ok: false, error: `the ${this.prepared.driver} driver cannot hold its mount still: unmount it first` };
+    }
+    if (this.holdEnds !== undefined) return { ok: false, error: 'the mount is held still already: try again in a moment' };
+    if (!(await this.gate.hold(forMs))) return { ok: false, error: 'the mount did not come to rest in time: try again' };
+    this.holdEnds = setTimeout(() => this.release(), forMs);
+    return { ok: true };
+  }
+
+  /** Whether the mount was held until now. */
+  private release(): boolean {
+    if (this.holdEnds === undefined) return false;
+    clearTimeout(this.holdEnds);
+    this.holdEnds = undefined;
+    this.gate.release();
+    return true;
+  }
+
   private async answer(request: ControlRequest): Promise<ControlAnswer> {
     switch (request.command) {
       case 'stats':
@@ -205,6 +229,10 @@ class Supervisor {
           writeRecord(this.files.file, this.record);
         }
         return { ok: true };
+      case 'hold':
+        return this.hold(Math.min(request.forMs, holdMaxMs));
+      case 'release':
+        return { ok: true, result: this.release() };
       default:
         request satisfies never;
         throw new Error('unknown request');

@@ -9,6 +9,7 @@ import { isTraced, trace } from '../../observe/trace.js';
 import { readDevice, writeDevice } from '../../sys/device.js';
 import { pollIn } from '../../sys/poll.js';
 import { Deferred, type FileSystem, type NodeId } from '../../vfs/filesystem.js';
+import { Gate } from '../../vfs/gate.js';
 import type { DriverOptions } from '../driver.js';
 import { opcode } from '../protocol/constants.js';
 import { entryOut } from '../protocol/structs.js';
@@ -32,6 +33,7 @@ export class Session {
   private readonly request = new Request(this.buffer);
   private readonly jobs: Jobs;
   private readonly spin: Spin;
+  private readonly gate: Gate;
   private isTracing = isTraced('fuse');
   /** When the request at hand was begun. */
   private begunAt = 0;
@@ -45,6 +47,7 @@ export class Session {
   ) {
     this.serving = new Serving(fs, device, options, counters);
     this.jobs = new Jobs(runner);
+    this.gate = new Gate(options.gate);
     this.spin = new Spin(device, this.buffer, options.spinUs, counters, () => fs.idle());
   }
 
@@ -52,8 +55,10 @@ export class Session {
   run(): void {
     for (let isMounted = true; isMounted; ) {
       if (this.jobs.running > 0) this.resumeParked();
+      this.gate.leave();
       let length = readDevice(this.device, this.buffer);
       if (length === -errno.EAGAIN) length = this.spin.wait(this.jobs);
+      this.gate.enter();
       if (length > 0) this.serve(length);
       else isMounted = this.goesOn(-length);
     }

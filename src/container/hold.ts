@@ -1,0 +1,27 @@
+/** Holding a mount still while its upper is read: operations on it wait, none fails. */
+
+import { execFileSync } from 'node:child_process';
+import { askMount } from './control.js';
+import type { MountRecord } from './records.js';
+
+/** Flushes what the kernel still keeps of `mount`, holds it, runs `read` (which must not touch the mount), and lets it go. Tells how long
+ *  the hold was, and whether it lasted until `read` had ended: if not, what was read may mix two states. PlyfsError where the mount cannot
+ *  be held. */
+export async function whileHeld<T>(
+  mount: MountRecord,
+  limitMs: number,
+  read: () => T | Promise<T>,
+): Promise<{ result: T; heldMs: number; isStill: boolean }> {
+  if (!mount.isReadOnly) execFileSync('sync', ['-f', mount.target], { timeout: limitMs, stdio: 'ignore' });
+  await askMount(mount.socket, { command: 'hold', forMs: limitMs });
+  const begin = performance.now();
+  let isStill = false;
+  try {
+    const result = await read();
+    isStill = (await askMount(mount.socket, { command: 'release' })) === true;
+    return { result, heldMs: performance.now() - begin, isStill };
+  } catch (error) {
+    if (!isStill) await askMount(mount.socket, { command: 'release' });
+    throw error;
+  }
+}
