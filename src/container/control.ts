@@ -36,7 +36,8 @@ function parseRequest(json: unknown): ControlRequest {
   if (typeof json === 'object' && json !== null && 'command' in json) {
     if (json.command === 'stats') return { command: 'stats' };
     if (json.command === 'release') return { command: 'release' };
-    if (json.command === 'hold' && 'forMs' in json && typeof json.forMs === 'number') return { command: 'hold', forMs: json.forMs };
+    if (json.command === 'hold' && 'forMs' in json && typeof json.forMs === 'number')
+      return { command: 'hold', forMs: json.forMs };
     if (json.command === 'unmount') return { command: 'unmount', isLazy: 'isLazy' in json && json.isLazy === true };
   }
   throw new PlyfsError('bad-request', 'the mount does not know this request: it runs another version of plyfs');

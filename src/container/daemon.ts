@@ -9,6 +9,7 @@ import type { Driver } from '../fuse/driver.js';
 import { Counters } from '../observe/counters.js';
 import { log } from '../observe/log.js';
 import { exitNow, leaveSession, redirect } from '../sys/daemon.js';
+import { Gate } from '../vfs/gate.js';
 import { type ControlAnswer, type ControlRequest, listenForControl } from './control.js';
 import { findDriver, servesInMainThread } from './drivers.js';
 import { prepareMount } from './mount-checks.js';
@@ -17,7 +18,6 @@ import type { ImageRequest, MountRequest, PreparedMount } from './mount-request.
 import { type MountRecord, newRecordFiles, removeRecord, startTicksOf, writeRecord } from './records.js';
 import type { ServingThread } from './serving.js';
 import { readStats } from './stats.js';
-import { Gate } from '../vfs/gate.js';
 import { replaceDeadMount } from './unmount.js';
 
 /** How long a detached mount that is still open somewhere is served after SIGTERM, before its users get ENOTCONN. */
@@ -104,7 +104,13 @@ class Supervisor {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => this.stop(signal));
     // Modes in the upper are exactly those asked for; the caller's umask comes with each request.
     process.umask(0);
-    const opening = this.serving.open({ driver, config, image, options: { ...driverOptions, gate: this.gate.memory }, counters: this.counters.memory });
+    const opening = this.serving.open({
+      driver,
+      config,
+      image,
+      options: { ...driverOptions, gate: this.gate.memory },
+      counters: this.counters.memory,
+    });
     // Heard of below, also when attaching fails first.
     opening.catch(() => undefined);
     replaceDeadMount(driverOptions.target);
