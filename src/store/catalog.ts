@@ -57,7 +57,7 @@ export class Catalog {
       throw new PlyfsError('store', `the store cannot be read: ${(error as Error).message}`, { cause: error });
     }
     const object = new JsonObject(parseJson(bytes, 'catalog.json', catalogLimitBytes), 'catalog.json');
-    const images = object.list('images', imageFrom);
+    const images = object.list('images', storedImageFrom);
     const names = object.object('names');
     return new Catalog(
       new Map(images.map((image) => [image.id, image])),
@@ -91,7 +91,7 @@ export class Catalog {
   }
 }
 
-function imageFrom(value: unknown, path: string): StoredImage {
+export function storedImageFrom(value: unknown, path: string): StoredImage {
   const object = new JsonObject(value, path);
   return {
     id: object.digest('id'),

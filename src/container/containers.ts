@@ -1,0 +1,50 @@
+/** Containers and where they are mounted: what ps lists, and removing them. */
+
+import { closeSync, openSync, realpathSync } from 'node:fs';
+import { PlyfsError } from '../base/errors.js';
+import { type Container, getContainer, listContainers, removeContainer } from '../store/containers.js';
+import type { Store } from '../store/store.js';
+import { tryLock } from '../sys/lock.js';
+import { type FoundMount, findMounts } from './records.js';
+import { unmount } from './unmount.js';
+
+export interface ContainerState extends Container {
+  /** The live mount of its view; undefined where it is not mounted. */
+  readonly mount: FoundMount | undefined;
+}
+
+/** Newest first. */
+export function containerStates(store: Store): ContainerState[] {
+  const mounts = findMounts();
+  return listContainers(store).map((container) => ({ ...container, mount: mountOf(container, mounts) }));
+}
+
+/** The live mount of a container's view. */
+export function mountOf(container: Container, mounts: readonly FoundMount[] = findMounts()): FoundMount | undefined {
+  const upper = realpathSync(container.upper);
+  return mounts.findLast((mount) => mount.isAlive && mount.upper === upper);
+}
+
+/** Removes the container that `text` names; with `force` its mount is ended first. PlyfsError `no-container`, `in-use`, `busy`. */
+export async function dropContainer(store: Store, text: string, force: boolean): Promise<void> {
+  const container = getContainer(store, text);
+  const mount = mountOf(container);
+  if (mount !== undefined) {
+    if (!force) {
+      throw new PlyfsError(
+        'in-use',
+        `container ${container.name} is mounted on ${mount.target}: run plyfs umount ${mount.target} first, or plyfs rm -f`,
+      );
+    }
+    await unmount(mount.target, '/', false);
+  }
+  const lock = openSync(container.upper, 'r');
+  try {
+    if (!tryLock(lock, 'exclusive')) {
+      throw new PlyfsError('in-use', `the upper of container ${container.name} is in use by another mount: end that one first`);
+    }
+    await removeContainer(store, container);
+  } finally {
+    closeSync(lock);
+  }
+}
