@@ -271,7 +271,12 @@ export class Union {
       if (found?.type === dirType.dir) {
         next.push(position, layer.directory(dir, name, found.ref));
       } else if (found !== undefined) {
-        const isObject = next.length === 0 && found.type !== foundWhiteout && found.type !== foundLink;
+        if (next.length === 0 && found.type === foundLink) {
+          // A link to a layer further down: its target is no directory (L-8).
+          const target = this.walkBelow(this.rootsBelow(position), layer.readlink(dir, name, found.ref)).object;
+          return target === undefined ? { branches: [] } : { branches: [], object: target };
+        }
+        const isObject = next.length === 0 && found.type !== foundWhiteout;
         if (isObject)
           return {
             branches: [],

@@ -1,0 +1,41 @@
+/** Reads a stack of layers into the tree language, through the union and the view, without a mount. */
+
+import { deviceMajor, deviceMinor } from '../src/base/attributes.js';
+import { dirType, kindName } from '../src/base/mode.js';
+import type { OpenedLayer } from '../src/image/stack.js';
+import { type NodeNumber, View } from '../src/image/view.js';
+import type { Layer } from '../src/layers/layer.js';
+import type { TreeKind, TreeLine } from './tree.js';
+
+/** `layers`: top first. Closes them. */
+export function dumpStack(layers: readonly Layer[]): TreeLine[] {
+  // Walking and reading go through the seam alone: nothing here asks which layer an object came from.
+  const view = new View(
+    'test',
+    layers.map((layer) => ({ layer }) as unknown as OpenedLayer),
+  );
+  const lines: TreeLine[] = [];
+  const first = new Map<NodeNumber, string>();
+  const visit = (node: NodeNumber, path: string) => {
+    lines.push(lineOf(view, node, path, first));
+    if (view.type(node) === dirType.dir)
+      for (const child of view.list(node)) visit(child.node, path === '' ? child.name : `${path}/${child.name}`);
+  };
+  visit(view.root, '');
+  view.close();
+  return lines;
+}
+
+function lineOf(view: View, node: NodeNumber, path: string, first: Map<NodeNumber, string>): TreeLine {
+  const known = first.get(node);
+  if (known !== undefined) return { kind: 'link', path, target: known, xattrs: new Map() };
+  first.set(node, path);
+  const kind = kindName(view.type(node)) as TreeKind; // the names of base/mode.ts are the kinds of the tree language
+  const out = view.attributes(node);
+  const line: TreeLine = { kind, path, mode: out.mode & 0o7777, uid: out.uid, gid: out.gid, xattrs: new Map<string, Buffer>() };
+  for (const [key, value] of view.xattrs(node)) line.xattrs.set(key, value);
+  if (kind === 'symlink') line.target = view.readlink(node);
+  if (kind === 'chr' || kind === 'blk') line.rdev = `${deviceMajor(out.rdev)}:${deviceMinor(out.rdev)}`;
+  if (kind === 'file') line.content = Buffer.concat([...view.read(node, 0, out.size)]);
+  return line;
+}
