@@ -24,6 +24,9 @@ export interface Layer {
   /** The number of the child directory `name`. PRE: `list` told it as a directory. Memory only. */
   directory(dir: LayerDir, name: Name, ref: number): LayerDir;
 
+  /** Nobody will use the number again: it may be given to another directory. */
+  dropDirectory(dir: LayerDir): void;
+
   /** ENOENT where the object vanished behind our back. `out.dev` is not meaningful. */
   stat(dir: LayerDir, name: Name, ref: number, out: Attributes): void;
   /** Whether the layer never spells this directory out, only things in it (L-5): its attributes are then those of the next lower layer

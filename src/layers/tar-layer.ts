@@ -61,6 +61,9 @@ export class TarLayer implements Layer {
     return ref as LayerDir; // a directory's number is its entry's
   }
 
+  /** Numbers are those of entries: there is nothing to give back. */
+  dropDirectory(): void {}
+
   isImplied(dir: LayerDir): boolean {
     return this.index.has(dir, flag.implied);
   }

@@ -161,6 +161,11 @@ export class Tree {
     return this.directory(this.names.directory(entry));
   }
 
+  /** In the order in which they came into the tree, as far as their places were not used before. */
+  loadedDirectories(): Directory[] {
+    return this.directories.filter((directory) => directory?.isLoaded === true) as Directory[]; // undefined ones are filtered out
+  }
+
   /** The names from the root to a directory, for messages and redirects; undefined when it has been removed. */
   pathOf(node: NodeIndex): Name[] | undefined {
     const path: Name[] = [];

@@ -51,6 +51,8 @@ export class Union {
   private readonly lostNames = new Map<string, number>();
   /** Where the bytes of a node are that has lost its name but not its last user. */
   private readonly places = new Map<NodeIndex, Place>();
+  /** Told of each node that goes with its unloaded directory. */
+  onDrop: ((node: NodeIndex) => void) | undefined;
   private readonly listing = new Listing();
   private readonly attributes = new Attributes();
 
@@ -120,11 +122,22 @@ export class Union {
       if (entry === 0) continue;
       const node = this.tree.names.node(entry);
       this.tree.removeEntry(directory, entry);
-      if (node !== 0 && this.tree.nodes.entry(node) === 0) this.dropNode(node);
+      if (node !== 0 && this.tree.nodes.entry(node) === 0) this.dropChild(node);
     }
     directory.isLoaded = false;
     directory.children = new Uint32Array(0);
     directory.used = 0;
+  }
+
+  private dropChild(node: NodeIndex): void {
+    if (this.tree.nodes.isDirectory(node)) {
+      const { branches } = this.tree.directory(node);
+      for (let i = 0; i < branches.length; i += 2) {
+        this.layers[branches[i]!]!.dropDirectory(branches[i + 1] as LayerDir); // pairs, see Directory.branches
+      }
+    }
+    this.onDrop?.(node);
+    this.dropNode(node);
   }
 
   private merge(directory: Directory): void {

@@ -38,4 +38,6 @@ export interface OverlayConfig {
   /** Renaming a lower or merged directory leaves a redirect mark; false: EXDEV, as overlayfs with redirect_dir=off. */
   redirectDir: boolean;
   posixAcl: boolean;
+  /** Names kept in memory once the kernel has forgotten them; undefined: a million. */
+  namesMax?: number;
 }

@@ -27,6 +27,7 @@ import {
 import { readContent } from './content.js';
 import { CopyUp } from './copy-up.js';
 import { Creation } from './creation.js';
+import { Memory, namesMaxDefault } from './memory.js';
 import { ReadAhead } from './read-ahead.js';
 import { Removal } from './removal.js';
 import { Rename } from './rename.js';
@@ -45,6 +46,7 @@ export class OverlayFs implements FileSystem {
   private readonly xattrs: Xattrs;
   private readonly known = new Attributes();
   private readonly ahead: ReadAhead;
+  private readonly memory: Memory;
   /** How many hold each file open, told by drivers that serve OPEN. */
   private readonly holders = new Map<NodeIndex, number>();
 
@@ -58,6 +60,8 @@ export class OverlayFs implements FileSystem {
     this.renaming = new Rename(view, this.copyUp, this.creation, this.removal);
     this.xattrs = new Xattrs(view, this.copyUp);
     this.ahead = new ReadAhead(view);
+    this.memory = new Memory(view, view.config.namesMax ?? namesMaxDefault);
+    view.union.onDrop = (node) => view.files.drop(node);
   }
 
   get isReadOnly(): boolean {
@@ -92,6 +96,7 @@ export class OverlayFs implements FileSystem {
 
   forget(node: NodeId, references: number): void {
     this.removal.forget(node, references);
+    this.memory.forgot();
   }
 
   hasAttributes(node: NodeId): boolean {
