@@ -20,7 +20,14 @@ function openWide(path: string): OverlayFs {
     mkdirSync(join(path, 'layer', `d${d}`));
     for (let f = 0; f < filesEach; f++) writeFileSync(join(path, 'layer', `d${d}`, `file-${f}`), '');
   }
-  const config = { isVolatile: false, staticNlink: false, xino: 'auto', whNames: 'refuse', redirectDir: true, posixAcl: false } as const;
+  const config = {
+    isVolatile: false,
+    staticNlink: false,
+    xino: 'auto',
+    whNames: 'refuse',
+    redirectDir: true,
+    posixAcl: false,
+  } as const;
   return openOverlay({ ...config, layers: [join(path, 'layer')], namesMax }, new Counters());
 }
 
@@ -65,7 +72,10 @@ test('a name with its node takes at most 150 bytes of tables', () => {
     const fs = openWide(path);
     walk(fs, rootNode, []);
     const { names, nodes } = fs.view.tree;
-    assert.ok((names.byteLength + nodes.byteLength) / names.count < 150, `${names.byteLength} + ${nodes.byteLength} for ${names.count}`);
+    assert.ok(
+      (names.byteLength + nodes.byteLength) / names.count < 150,
+      `${names.byteLength} + ${nodes.byteLength} for ${names.count}`,
+    );
     fs.destroy();
   } finally {
     rmSync(path, { recursive: true });
