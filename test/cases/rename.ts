@@ -92,6 +92,7 @@ function tableOf(flag: '' | 'noreplace' | 'exchange'): Case {
     upper: [...new Set(upper)].join('; '),
     run: run.join('\n'),
     view: [...new Set(view)].join('; '),
+    ...(flag === '' ? {} : { differs: { 'fuse-native': 'libfuse 2 has no flags' } }),
   };
 }
 

@@ -71,7 +71,12 @@ async function step(stage: Stage, model: Model, random: Random, takeTurns: reado
 
 async function compareTrees(stage: Stage, model: Model): Promise<void> {
   const lines = await stage.dump();
-  for (const line of lines) delete line.mtime;
+  for (const line of lines) {
+    delete line.mtime;
+    // A lower file with several names counts those that were whited out before the mount: its layer is not searched for them.
+    const names = lines.filter((other) => other.kind === 'link' && other.target === line.path).length + 1;
+    if ((line.nlink ?? 0) > names) delete line.nlink;
+  }
   const is = formatTree(lines).split('\n');
   const should = model.dump().split('\n');
   const missing = should.filter((line) => !is.includes(line)).map((line) => `- ${line}`);
