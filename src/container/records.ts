@@ -3,7 +3,18 @@
  *  A record whose daemon ended without removing it (killed, crashed) is dead: it is kept while there is something left to see or to
  *  unmount, so that `plyfs mounts` can name the log, and removed otherwise. */
 
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { mountTable } from '../sys/mount.js';
@@ -125,7 +136,8 @@ export function findMounts(): FoundMount[] {
     const record = readRecord(file);
     if (record === undefined) continue;
     const isAlive = startTicksOf(record.pid) === record.startTicks;
-    if (!isAlive && !mounted.has(record.target) && !hasLog(record)) removeRecord(file);
+    const isOver = !isAlive && !mounted.has(record.target) && !(existsSync(record.target) && hasLog(record));
+    if (isOver) removeRecord(file);
     else found.push({ ...record, file, isAlive });
   }
   return found.sort((a, b) => (a.since < b.since ? -1 : 1));
