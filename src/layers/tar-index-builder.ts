@@ -118,10 +118,14 @@ export class TarIndexBuilder {
   #directoryAt(path: string, entry: TarEntry): number {
     if (path === this.#lastPath) return this.#lastDir;
     let dir = 0;
+    let depth = 0;
     for (let from = 0; from < path.length; ) {
       const slash = path.indexOf('/', from);
       const end = slash < 0 ? path.length : slash;
       const name = path.slice(from, end) as Name;
+      if (++depth > this.#limits.depth) {
+        throw entryOverLimit(entry.path, entry.headerAt, `more than ${this.#limits.depth} directories deep`, 'depth');
+      }
       if (name.length > nameMax)
         throw badTar(entry.path, entry.headerAt, `a name of ${name.length} bytes, Linux allows ${nameMax}`);
       if (name.startsWith(whiteoutPrefix)) {
@@ -202,6 +206,13 @@ export class TarIndexBuilder {
     if (kind === S_IFREG) return entry.dataAt;
     if (kind === S_IFLNK) {
       if (entry.link === '') throw badTar(entry.path, entry.headerAt, 'a symlink without a linkname');
+      if (entry.link.length > targetMax) {
+        throw badTar(
+          entry.path,
+          entry.headerAt,
+          `a linkname of ${entry.link.length} bytes, Linux allows ${targetMax} for a symlink`,
+        );
+      }
       return this.#tree.targets.append(entry.link);
     }
     return kind === S_IFCHR || kind === S_IFBLK ? makeDevice(entry.deviceMajor, entry.deviceMinor) : 0;
@@ -279,6 +290,9 @@ export class TarIndexBuilder {
     if (this.#warnings.length < 100) this.#warnings.push(sentence);
   }
 }
+
+/** PATH_MAX without the NUL: readlink(2) gives no more. */
+const targetMax = 4095;
 
 /** A bit of an object's flags while bindLate walks over it. */
 const walking = 128;

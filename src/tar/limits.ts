@@ -6,6 +6,8 @@ import { PlyfsError } from '../base/errors.js';
 export interface TarLimits {
   /** Bytes of one path or link target. Linux itself stops at 4096 a call. */
   readonly pathBytes: number;
+  /** Directories above one another: as many as Linux can name in a call. */
+  readonly depth: number;
   /** Bytes of one PAX header (all its records), so also of one entry's xattrs. */
   readonly paxBytes: number;
   /** Entries of one archive, implied directories counted. Building an index takes about 100 bytes and the name for each. */
@@ -22,6 +24,7 @@ export interface TarLimits {
 
 export const defaultLimits: TarLimits = {
   pathBytes: 64 * 1024,
+  depth: 2048,
   paxBytes: 1024 * 1024,
   entries: 5_000_000,
   sparseExtents: 1_000_000,

@@ -156,7 +156,7 @@ test('limits are changed by PLYFS_LIMITS, and wrong ones are refused', () => {
   assert.deepEqual(tarLimits('entries=5,ratio=9'), { ...defaultLimits, entries: 5, ratio: 9 });
   assert.deepEqual(tarLimits(''), defaultLimits);
   for (const text of ['entries', 'entries=', 'entries=-1', 'entires=5', '=5', 'entries=1e9']) {
-    assert.throws(() => tarLimits(text), /PLYFS_LIMITS: .* is not one of pathBytes, paxBytes, entries/);
+    assert.throws(() => tarLimits(text), /PLYFS_LIMITS: .* is not one of pathBytes, depth, paxBytes, entries/);
   }
 });
 

@@ -22,6 +22,16 @@ const pax = (body: string) => rawTar({ name: 'x', type: 'x', data: body }, a);
 
 /** The case, the tar, and what the sentence says. */
 const refused: [string, Buffer, RegExp, Partial<TarLimits>?][] = [
+  [
+    'a symlink longer than Linux reads',
+    rawTar({ name: 'x', type: '2', pax: [['linkpath', 'n'.repeat(4096)]] }),
+    /a linkname of 4096 bytes, Linux allows 4095/,
+  ],
+  [
+    'directories without end',
+    rawTar({ name: 'x', pax: [['path', 'n/'.repeat(3000)]] }),
+    /more than 2048 directories deep \(limit depth;/,
+  ],
   ['a tar cut off in a header', rawTar(a).subarray(0, 300), /at byte 0: the archive is cut off here/],
   [
     'a tar cut off in the data',
