@@ -55,7 +55,13 @@ const flags: readonly Flag[] = [
       draft.isForPeople = true;
     },
   },
-  { names: ['--rw'], help: 'mount an image writable; needs --upper', apply: viaOption('rw') },
+  {
+    names: ['--rw'],
+    help: 'mount an image writable: without --upper in a new container of it, whose ID is printed',
+    apply: (draft) => {
+      draft.image.isWritable = true;
+    },
+  },
   {
     names: ['--upto'],
     value: 'N',
@@ -166,11 +172,12 @@ export function mountHelp(): string {
     ({ names, value, help }) => [`${names.join(', ')}${value === undefined ? '' : ` ${value}`}`, help] as const,
   );
   const width = Math.max(...rows.map(([left]) => left.length));
-  return `Usage: plyfs mount [options] IMAGE TARGET
+  return `Usage: plyfs mount [options] IMAGE|CONTAINER TARGET
        plyfs mount [options] --layer DIR... TARGET
 
 Shows an image, or read-only layer directories merged with a writable upper, at TARGET. An image is a name, ID or digest in
-the store, or the path of an archive (docker-archive, OCI layout, root tar; plain or compressed), which is not unpacked.
+the store, or the path of an archive (docker-archive, OCI layout, root tar; plain or compressed), which is not unpacked. A container
+is mounted writable, with its upper.
 Returns when the mount answers; a process in the background serves it until plyfs umount.
 
 Options:

@@ -14,6 +14,7 @@ import { type ControlAnswer, type ControlRequest, listenForControl } from './con
 import { findDriver, servesInMainThread } from './drivers.js';
 import { prepareMount } from './mount-checks.js';
 import type { MountedImage } from './mount-image.js';
+import type { MountOptions } from './mount-options.js';
 import type { ImageRequest, MountRequest, PreparedMount } from './mount-request.js';
 import { type MountRecord, newRecordFiles, removeRecord, startTicksOf, writeRecord } from './records.js';
 import type { ServingThread } from './serving.js';
@@ -30,7 +31,7 @@ const syncMs = 10_000;
 /** Makes the mount `request` asks for. `mounted` is called once, when the mount answers: it tells the caller, whose wait ends there.
  *  PlyfsError when it cannot be made; then nothing is left behind. Otherwise the process lives until the mount ends, and never returns. */
 export async function superviseMount(request: MountRequest, serving: ServingThread, mounted: () => void): Promise<never> {
-  const image = request.image === undefined ? undefined : await findImage(request.image);
+  const image = request.image === undefined ? undefined : await findImage(request.image, request.options);
   const prepared = prepareMount(request, image);
   let supervisor: Supervisor | undefined;
   try {
@@ -55,9 +56,9 @@ export function endNow(status: number): never {
 }
 
 /** The image tower is loaded only where an image is mounted. */
-async function findImage(request: ImageRequest): Promise<MountedImage> {
+async function findImage(request: ImageRequest, options: MountOptions): Promise<MountedImage> {
   const { findMountedImage } = await import('./mount-image.js');
-  return findMountedImage(request);
+  return findMountedImage(request, options);
 }
 
 /** From here on the caller's terminal, pipes and directory are its own. */

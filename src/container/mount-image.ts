@@ -2,11 +2,16 @@
 
 import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
+import { locateContainerImage } from '../image/container-image.js';
+import { loadPath } from '../image/load.js';
 import { locateImage } from '../image/locate.js';
 import type { LocatedImage } from '../image/located-image.js';
 import { type PreparedLayer, prepareStackOf } from '../image/stack.js';
+import { type Container, findContainer } from '../store/containers.js';
 import { Store } from '../store/store.js';
 import { putUse, removeUse } from '../store/uses.js';
+import { newContainer } from './create.js';
+import type { MountOptions } from './mount-options.js';
 import type { ImageRequest } from './mount-request.js';
 import { isInside } from './paths.js';
 
@@ -20,10 +25,17 @@ export interface MountedImage {
   id: Digest | undefined;
 }
 
-/** PlyfsError for what is no image, is damaged, or has no such layer. */
-export async function findMountedImage(request: ImageRequest): Promise<MountedImage> {
+/** Finds the image; `options` gets the upper of the container, where the text names one or `isWritable` asks for a new one. PlyfsError for
+ *  what is no image, is damaged, or has no such layer. */
+export async function findMountedImage(request: ImageRequest, options: MountOptions): Promise<MountedImage> {
   const store = new Store();
-  const image = await locateImage(store, request.text, request.platform);
+  const container = findContainer(store, request.text) ?? (await makeContainer(store, request, options));
+  const image =
+    container === undefined ? await locateImage(store, request.text, request.platform) : locateContainerImage(store, container);
+  if (container !== undefined && options.upper === undefined) {
+    options.upper = container.upper;
+    options.work = container.work;
+  }
   const choice = {
     ...(request.upto !== undefined && { upto: request.upto }),
     ...(request.only !== undefined && { only: request.only }),
@@ -33,6 +45,21 @@ export async function findMountedImage(request: ImageRequest): Promise<MountedIm
     throw new PlyfsError('no-layer', `${request.text} has no layer: there is nothing to mount`);
   }
   return { label: request.text, storeRoot: store.root, layers, id: storedId(image) };
+}
+
+/** `--rw` without an upper: a new container. An archive is loaded into the store first, as a container needs a stored image. */
+async function makeContainer(store: Store, request: ImageRequest, options: MountOptions): Promise<Container | undefined> {
+  if (request.isWritable !== true || options.upper !== undefined) return undefined;
+  if (request.upto !== undefined || request.only !== undefined) {
+    throw new PlyfsError('usage', '--upto and --layer show a part of an image: give --upper DIR to write on top of it', { exitStatus: 2 });
+  }
+  const located = await locateImage(store, request.text, request.platform);
+  const isStored = located.kind === 'store' && located.id !== undefined;
+  const id = isStored ? located.id : (await loadPath(store, request.text, { platform: request.platform }))[0]?.id;
+  if (id === undefined) throw new PlyfsError('no-image', `${request.text} has no image to make a container of`);
+  const container = await newContainer(store, id, undefined);
+  process.stdout.write(`${container.id}\n`);
+  return container;
 }
 
 function storedId(image: LocatedImage): Digest | undefined {

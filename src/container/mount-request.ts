@@ -5,10 +5,12 @@ import type { OverlayConfig } from '../overlay/config.js';
 import type { MountedImage } from './mount-image.js';
 import type { MountOptions } from './mount-options.js';
 
-/** An image instead of layer directories. */
+/** An image or a container instead of layer directories. */
 export interface ImageRequest {
-  /** A name, ID or digest in the store, or the path of an archive, layout or root tar. */
+  /** A container's name or ID; an image's name, ID or digest in the store; or the path of an archive, layout or root tar. */
   text: string;
+  /** With an upper; in a new container where none is named. */
+  isWritable?: boolean;
   platform?: string;
   /** Only the layers up to this one (1 is the bottom), or this one alone. */
   upto?: number;

@@ -108,3 +108,12 @@ test('what is no image is refused with a sentence, and nothing is mounted', { sk
   assert.match(output, /no image nothing:1/);
   assert.notEqual(sh(`mountpoint -q ${target}`).status, 0);
 });
+
+test('a container is mounted by its name with its upper, and --rw makes one', { skip }, () => {
+  ok(`plyfs load -i ${archive}; plyfs create --name web app:latest`);
+  withMount('web', () => ok(`echo new > ${target}/etc/new`));
+  withMount('web', () => assert.equal(ok(`cat ${target}/etc/new ${target}/etc/release`), 'new\nv2\n'));
+  withMount('--rw app:latest', () => ok(`test ! -e ${target}/etc/new; echo other > ${target}/etc/new`));
+  assert.equal(ok('plyfs ps -a -q | wc -l').trim(), '2');
+  ok('plyfs rm -f $(plyfs ps -a -q); plyfs rmi app:latest');
+});
