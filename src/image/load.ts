@@ -29,7 +29,46 @@ export interface LoadOptions {
 /** Loads the archive or layout at `path`. Where anything is wrong with any image, none is added. */
 export async function loadPath(store: Store, path: string, options: LoadOptions): Promise<Loaded[]> {
   store.ensure();
+  const leftovers: Digest[] = [];
+  try {
+    return await loadFrom(store, path, options, leftovers);
+  } finally {
+    collectNow(store, leftovers);
+  }
+}
+
+/** Loads an archive from a stream: kept in a file of the store while it is read, as its parts come in any order (S-6). */
+export async function loadStream(store: Store, input: AsyncIterable<Uint8Array>, options: LoadOptions): Promise<Loaded[]> {
+  store.ensure();
+  const leftovers: Digest[] = [];
+  try {
+    return await loadSpooled(store, input, options, leftovers);
+  } finally {
+    collectNow(store, leftovers);
+  }
+}
+
+/** The lock keeps a prune away from the file. */
+async function loadSpooled(
+  store: Store,
+  input: AsyncIterable<Uint8Array>,
+  options: LoadOptions,
+  leftovers: Digest[],
+): Promise<Loaded[]> {
+  using _lock = await store.lockForAdding();
+  const path = store.temporary();
+  try {
+    await pipeline(input, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+    return await loadFrom(store, path, options, leftovers);
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+/** `leftovers` gets the blob that an archive compressed as a whole was decompressed into. */
+async function loadFrom(store: Store, path: string, options: LoadOptions, leftovers: Digest[]): Promise<Loaded[]> {
   const opened = await openPath(store, path);
+  if (opened.unpacked !== undefined) leftovers.push(opened.unpacked);
   if (opened.kind === 'rootfs') {
     throw new PlyfsError('archive', `${path} is the tar of a root file system, not an image archive: use plyfs import`);
   }
@@ -40,20 +79,6 @@ export async function loadPath(store: Store, path: string, options: LoadOptions)
     return await loadImages(store, images, options.progress);
   } finally {
     source.close();
-    if (opened.unpacked !== undefined) collectNow(store, [opened.unpacked]);
-  }
-}
-
-/** Loads an archive from a stream: kept in a file of the store while it is read, as its parts come in any order (S-6). */
-export async function loadStream(store: Store, input: AsyncIterable<Uint8Array>, options: LoadOptions): Promise<Loaded[]> {
-  store.ensure();
-  using _lock = await store.lockForAdding();
-  const path = store.temporary();
-  try {
-    await pipeline(input, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
-    return await loadPath(store, path, options);
-  } finally {
-    rmSync(path, { force: true });
   }
 }
 

@@ -1,6 +1,6 @@
 /** Files that appear whole or not at all: written beside, fsynced, renamed, directory fsynced. */
 
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Puts `bytes` at `path` in one step. PRE: `temporary` lies on the same file system. */
@@ -30,8 +30,18 @@ export function syncDirectory(path: string): void {
   }
 }
 
+/** Makes a directory and those above it. Not by mkdirSync's `recursive`: under /proc, where the parent is there and nothing can be made,
+ *  that never ends (Node 20). */
 export function ensureDirectory(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error;
+    ensureDirectory(dirname(path));
+    ensureDirectory(path);
+  }
 }
 
 /** `error` says that there is no such file. */
