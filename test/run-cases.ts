@@ -30,15 +30,15 @@ async function runOn(one: Case, by: Implementer): Promise<void> {
   });
 }
 
-/** One test per case. A case that the kernel answers otherwise must fail there: its reason stays true. */
+/** One test per case. A case that the kernel or libfuse answers otherwise must fail there: its reason stays true. */
 export function declareCases(cases: readonly Case[], by: Implementer): void {
   const missing = by.unavailable();
   for (const one of cases) {
     const reason = one.differs?.[by.name as 'kernel' | 'direct' | 'fuse-native'];
     if (missing !== undefined) test(one.name, { skip: missing }, () => undefined);
     else if (reason === undefined) test(one.name, () => runOn(one, by));
-    else if (by.name === 'kernel')
-      test(`${one.name} [not the kernel: ${reason}]`, () => assert.rejects(runOn(one, by), assert.AssertionError));
+    else if (by.name === 'kernel' || by.name === 'fuse-native')
+      test(`${one.name} [not ${by.name}: ${reason}]`, () => assert.rejects(runOn(one, by), assert.AssertionError));
     else test(one.name, { skip: reason }, () => undefined);
   }
 }

@@ -1,5 +1,6 @@
 /** Copy-up: when it happens, what it keeps, and what must not show of it. */
 
+import { unsupported } from '../../src/fuse/libfuse/unsupported.js';
 import type { Case } from '../case.js';
 
 const granules = 'copies data in pieces of 1 MiB, filling the holes between';
@@ -47,7 +48,6 @@ export const copyUpCases: readonly Case[] = [
       file p/q/f 0640 uid=1 gid=2 mtime=1234.123456789 xattr:user.a=1 xattr:user.new=n xattr:trusted.b=2 xattr:security.c=3 = content`,
     upperAfter: `dir p 0711 uid=3 gid=4 xattr:user.dir=1 xattr:trusted.dir=2; dir p/q 0777 uid=5 mtime=77.000000007
       file p/q/f 0640 uid=1 gid=2 mtime=1234.123456789 xattr:user.a=1 xattr:user.new=n xattr:trusted.b=2 xattr:security.c=3 = content`,
-    differs: { 'fuse-native': 'times cross in milliseconds' },
   },
   {
     name: 'OV-12 symlinks, FIFOs and devices keep times, owners and xattrs across copy-up (fuse-overlayfs loses them)',
@@ -164,7 +164,7 @@ export const copyUpCases: readonly Case[] = [
       seekhole f 0 -> 4096
       seekhole f 33554432 -> 33558528
       get s blocks -> 16`,
-    differs: { kernel: granules, 'fuse-native': 'libfuse 2 has no such operation as SEEK_HOLE' },
+    differs: { kernel: granules, 'fuse-native': unsupported.seek.reason },
   },
   {
     name: 'a hole at the end and a file that is all hole stay so when copied up',
@@ -189,6 +189,6 @@ export const copyUpCases: readonly Case[] = [
     lower: ['file old mtime=-1.5 = o; file far mtime=7000000000.999999999 = f'],
     run: 'chmod old 0600\nchmod far 0600\nutimes old omit -86400.25',
     view: 'file old 0600 mtime=-86400.25 = o; file far 0600 mtime=7000000000.999999999 = f',
-    differs: { 'fuse-native': 'times cross in milliseconds, those before 1970 not at all' },
+    differs: { 'fuse-native': unsupported.setTimes.reason },
   },
 ];

@@ -1,10 +1,9 @@
 /** What is done to open files: bytes, sizes, holes, copies, times, numbers. */
 
+import { unsupported } from '../../src/fuse/libfuse/unsupported.js';
 import type { Case } from '../case.js';
 import { showData } from '../operations.js';
 import { patternBytes } from '../tree.js';
-
-const libfuse2 = 'libfuse 2 has no such operation';
 
 /** A pattern with another one in its middle. */
 const patched = patternBytes(5, 3000000);
@@ -72,7 +71,7 @@ export const fileCases: readonly Case[] = [
       r = open a r
       fallocate r plain 0 10 -> EBADF`,
     needsKernel: true,
-    differs: { 'fuse-native': libfuse2 },
+    differs: { 'fuse-native': unsupported.fallocate.reason },
   },
   {
     name: 'SEEK_HOLE and SEEK_DATA find the holes of lower and upper files',
@@ -91,7 +90,7 @@ export const fileCases: readonly Case[] = [
       seekhole s 0 -> 3
       seekdata s 3 -> ENXIO
       seekhole s 4 -> ENXIO`,
-    differs: { 'fuse-native': libfuse2 },
+    differs: { 'fuse-native': unsupported.seek.reason },
   },
   {
     name: 'copy_file_range copies from lower to upper and within a file',
@@ -120,7 +119,6 @@ export const fileCases: readonly Case[] = [
       append a "2"
       get a btime -> $b
       get a mtime -> not 1`,
-    differs: { 'fuse-native': 'libfuse 2 has no STATX' },
   },
   {
     name: 'the mtime of a written file does not move when the caches are dropped, nor at a remount',
@@ -143,7 +141,6 @@ export const fileCases: readonly Case[] = [
       get a mtime -> $a
       get low mtime -> $l
       get b mtime -> $b`,
-    differs: { 'fuse-native': 'times cross in milliseconds' },
   },
   {
     name: 'times keep their nanoseconds, before 1970 and after 2038',
@@ -167,7 +164,7 @@ export const fileCases: readonly Case[] = [
       get a mtime -> 7
       utimes a now now
       get a mtime -> not 7`,
-    differs: { 'fuse-native': 'times cross in milliseconds, and utimens sets both to one value' },
+    differs: { 'fuse-native': unsupported.setTimes.reason },
   },
   {
     name: 'a change of content, of names and of attributes moves the times that POSIX says',
@@ -230,7 +227,6 @@ export const fileCases: readonly Case[] = [
       get z ino -> $z
       dino d/e/b2 -> $b
       dino l -> $l`,
-    differs: { 'fuse-native': 'inode numbers of 32 bits' },
   },
   {
     name: 'OV-37 st_dev is one for all objects of the view',

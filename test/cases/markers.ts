@@ -41,7 +41,6 @@ export const markerCases: readonly Case[] = [
     ],
     upper: 'dir d 0750 uid=1 gid=2 mtime=400.000000001 xattr:user.up=1',
     view: 'dir d 0750 uid=1 gid=2 mtime=400.000000001 xattr:user.up=1; file d/m; file d/l; dir e 0701 uid=7 xattr:user.e=1 mtime=7',
-    differs: { 'fuse-native': 'times cross in milliseconds' },
   },
   {
     name: 'OV-3 what lies below a non-directory is never merged, even if a directory lies further below',

@@ -1,5 +1,6 @@
 /** Making, removing and linking names: whiteouts left behind, directories replaced, hard links, odd names and deep paths. */
 
+import { unsupported } from '../../src/fuse/libfuse/unsupported.js';
 import type { Case } from '../case.js';
 
 const long = 'n'.repeat(255);
@@ -200,7 +201,6 @@ export const nameCases: readonly Case[] = [
       readlink \\xfe -> \\xff\\xff`,
     view: `file ${long} = low!; dir ${'\\xff'.repeat(255)}; dir \\xc3\\xa4; file \\xc3\\xa4/\\x80; file \\xc3\\xa4/\\x81 = latin
       file \\x0a\\x0d\\x09 = control; symlink \\xfe -> \\xff\\xff`,
-    differs: { 'fuse-native': 'names cross as UTF-8 strings' },
   },
   {
     name: 'a 255-byte lower name leaves a whiteout of 255 bytes',
@@ -227,7 +227,6 @@ export const nameCases: readonly Case[] = [
       rmtree ${part}`,
     view: 'file a',
     needsKernel: true,
-    differs: { 'fuse-native': 'libfuse 2 hands out whole paths, of at most 4096 bytes' },
   },
   {
     name: 'a lower tree of nearly 4096 bytes of path is copied up where it is',
@@ -277,10 +276,7 @@ export const nameCases: readonly Case[] = [
     run: 'l = open low r\nd = open d r dir\nunlink low\nrmdir d\nfget l nlink -> 0\nfget d nlink -> 0\nclose l\nclose d',
     view: '',
     needsKernel: true,
-    differs: {
-      kernel: 'shows the nlink of the lower object',
-      'fuse-native': 'libfuse 2 asks for attributes by path, and a removed directory has none',
-    },
+    differs: { kernel: 'shows the nlink of the lower object', 'fuse-native': unsupported.removedDirectory.reason },
   },
   {
     name: 'OV-42 a file opened for writing before it was unlinked takes its first write afterwards',
@@ -327,7 +323,7 @@ export const nameCases: readonly Case[] = [
       close t`,
     view: 'dir d; file d/x; file d/named 0640 = temporary',
     upperAfter: 'dir d; file d/named 0640 = temporary',
-    differs: { 'fuse-native': 'libfuse 2 has no TMPFILE' },
+    differs: { 'fuse-native': unsupported.tmpfile.reason },
     needsKernel: true,
   },
   {
@@ -335,7 +331,7 @@ export const nameCases: readonly Case[] = [
     lower: ['dir d'],
     run: 't = open d rw tmpfile excl\nlinkfd t d/x -> ENOENT\nclose t',
     view: 'dir d',
-    differs: { 'fuse-native': 'libfuse 2 has no TMPFILE' },
+    differs: { 'fuse-native': unsupported.tmpfile.reason },
     needsKernel: true,
   },
   {

@@ -1,5 +1,6 @@
 /** rename: a table of what is renamed over what, with each flag, and the cases that need a story. */
 
+import { unsupported } from '../../src/fuse/libfuse/unsupported.js';
 import type { Case } from '../case.js';
 
 /** What a source or a target may be: its lines for the lower and the upper tree, with `@` for its path. */
@@ -92,7 +93,7 @@ function tableOf(flag: '' | 'noreplace' | 'exchange'): Case {
     upper: [...new Set(upper)].join('; '),
     run: run.join('\n'),
     view: [...new Set(view)].join('; '),
-    ...(flag === '' ? {} : { differs: { 'fuse-native': 'libfuse 2 has no flags' } }),
+    ...(flag === '' ? {} : { differs: { 'fuse-native': unsupported.renameFlags.reason } }),
   };
 }
 
@@ -167,7 +168,7 @@ export const renameCases: readonly Case[] = [
     upper: 'file up = 2',
     run: 'rename low l2 whiteout\nrename up u2 whiteout\nstat low -> ENOENT\nstat up -> ENOENT\nrename low x whiteout -> ENOENT\nrename u2 l2 whiteout noreplace -> EEXIST',
     view: 'dir d; file d/x; file l2 = 1; file u2 = 2',
-    differs: { kernel: 'EINVAL', 'fuse-native': 'libfuse 2 has no flags' },
+    differs: { kernel: 'EINVAL', 'fuse-native': unsupported.renameFlags.reason },
   },
   {
     name: 'unknown combinations of flags are refused',

@@ -1,9 +1,9 @@
 /** Who may do what, and what a change does to setuid, capabilities, ACLs and xattrs. */
 
+import { unsupported } from '../../src/fuse/libfuse/unsupported.js';
 import type { Case } from '../case.js';
 
 const capability = 'hex:0100000200040000000000000000000000000000';
-const noAcl = 'libfuse 2 has no ACL support';
 
 export const rightCases: readonly Case[] = [
   {
@@ -46,7 +46,6 @@ export const rightCases: readonly Case[] = [
     view: `file root gid=1 = r; file secret 0600 uid=1 = s; file mine 0600 uid=1000 gid=1000 = M; file group 0660 gid=2000 = G
       dir closed 0700; file closed/x; dir shut 0744; file shut/x`,
     needsKernel: true,
-    differs: { 'fuse-native': 'libfuse 2 tells no supplementary groups' },
   },
   {
     name: 'new objects belong to who made them, with umask',
@@ -63,7 +62,7 @@ export const rightCases: readonly Case[] = [
     view: `dir d 0777; file d/f 0640 uid=1000 gid=1001 = x; dir d/s 0750 uid=1000 gid=1001; symlink d/l uid=1000 gid=1001 -> t
       fifo d/p 0640 uid=1000 gid=1001; file d/m 0640 uid=1000 gid=1001`,
     needsKernel: true,
-    differs: { 'fuse-native': 'fuse-native does not tell who asks: new objects belong to the daemon' },
+    differs: { 'fuse-native': unsupported.caller.reason },
   },
   {
     name: 'in a setgid directory new objects get its group, new directories its setgid bit, lower or upper',
@@ -81,7 +80,7 @@ export const rightCases: readonly Case[] = [
     view: `dir d 02777 gid=50; file d/f uid=1000 gid=50 = x; dir d/s 02755 uid=1000 gid=50; dir d/s/t 02755 uid=1000 gid=50; symlink d/l uid=1000 gid=50 -> t
       dir u 02777 gid=60; file u/f uid=1000 gid=60 = x; fifo u/p uid=1000 gid=60; file d/sg 0755 uid=1000 gid=50`,
     needsKernel: true,
-    differs: { 'fuse-native': 'fuse-native does not tell who asks: new objects belong to the daemon' },
+    differs: { 'fuse-native': unsupported.caller.reason },
   },
   {
     name: 'a write by an ordinary user drops setuid and setgid, one by root does not',
@@ -111,7 +110,7 @@ export const rightCases: readonly Case[] = [
     needsKernel: true,
     differs: {
       direct: 'FUSE asks to drop setgid only from files that their group may execute',
-      'fuse-native': 'as the direct driver',
+      'fuse-native': unsupported.setgid.reason,
     },
   },
   {
@@ -186,7 +185,7 @@ export const rightCases: readonly Case[] = [
       setx r user.n "1" -> EACCES
       getx a user.n -> "1"`,
     needsKernel: true,
-    differs: { 'fuse-native': 'libfuse 2 tells no capabilities of the caller' },
+    differs: { 'fuse-native': unsupported.callerRights.reason },
   },
   {
     name: 'an access ACL decides, moves with the mode and survives copy-up',
@@ -214,7 +213,7 @@ export const rightCases: readonly Case[] = [
     view: `file a 0660 uid=5 acl=u::rw-,u:1000:rw-,g::---,m::rw-,o::--- = z
       file b 0600 acl=u::rw-,u:1000:r--,g::r--,m::---,o::--- = y`,
     needsKernel: true,
-    differs: { 'fuse-native': noAcl },
+    differs: { 'fuse-native': unsupported.acl.reason },
   },
   {
     name: 'an ACL that says no more than the mode is not kept',
@@ -222,7 +221,6 @@ export const rightCases: readonly Case[] = [
     upper: 'file u',
     run: 'setacl a u::rwx,g::r-x,o::---\nget a mode -> 0750\nlistx a -> \nsetacl u u::r--,g::---,o::---\nget u mode -> 0400\nlistx u -> ',
     needsKernel: true,
-    differs: { 'fuse-native': noAcl },
   },
   {
     name: 'a default ACL is inherited by files, directories and FIFOs, without the umask',
@@ -248,7 +246,7 @@ export const rightCases: readonly Case[] = [
       dir u/s 0775 default-acl=u::rwx,g::rwx,o::r-x
       file d/s/deep 0600 acl=u::rw-,u:1000:rwx,g::r-x,m::---,o::---`,
     needsKernel: true,
-    differs: { 'fuse-native': noAcl },
+    differs: { 'fuse-native': unsupported.acl.reason },
   },
   {
     name: 'the root of the view has the mode and owner of the topmost layer and can be changed',
