@@ -11,7 +11,7 @@ import { log } from '../observe/log.js';
 import { exitNow, leaveSession, redirect } from '../sys/daemon.js';
 import { Gate } from '../vfs/gate.js';
 import { type ControlAnswer, type ControlRequest, listenForControl } from './control.js';
-import { findDriver, servesInMainThread } from './drivers.js';
+import { findDriver } from './drivers.js';
 import { prepareMount } from './mount-checks.js';
 import type { MountedImage } from './mount-image.js';
 import type { MountOptions } from './mount-options.js';
@@ -207,9 +207,6 @@ class Supervisor {
   }
 
   private async hold(forMs: number): Promise<ControlAnswer> {
-    if (servesInMainThread(this.prepared.driver)) {
-      return { ok: false, error: `the ${this.prepared.driver} driver cannot hold its mount still: unmount it first` };
-    }
     if (this.holdEnds !== undefined) return { ok: false, error: 'the mount is held still already: try again in a moment' };
     if (!(await this.gate.hold(forMs))) return { ok: false, error: 'the mount did not come to rest in time: try again' };
     this.holdEnds = setTimeout(() => this.release(), forMs);

@@ -26,6 +26,15 @@ export class Gate {
     Atomics.store(this.words, busy, 0);
   }
 
+  /** Serving in the event loop of the thread that holds: whether somebody does. Then an operation may begin when `freed` has resolved. */
+  get isHeld(): boolean {
+    return Atomics.load(this.words, held) !== 0;
+  }
+
+  async freed(): Promise<void> {
+    while (this.isHeld) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+
   /** Other thread: resolves when no operation runs and none will begin before `release`. False, and nothing is held, when the operation
    *  under way took longer than `timeoutMs`. */
   async hold(timeoutMs: number): Promise<boolean> {

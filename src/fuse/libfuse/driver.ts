@@ -41,7 +41,7 @@ export const fuseNativeDriver: Driver = {
     ready: () => void,
   ): Promise<void> {
     enableTrace(options.trace);
-    const session = new Session(fs, options.isVolatile, counters);
+    const session = new Session(fs, options, counters);
     try {
       const before = devices();
       const mount = await openMount(options.target, mountWords(options), operationNames, session.receive);

@@ -6,6 +6,8 @@ import type { Counters } from '../../observe/counters.js';
 import { log } from '../../observe/log.js';
 import { isTraced, trace } from '../../observe/trace.js';
 import { Deferred, type FileSystem } from '../../vfs/filesystem.js';
+import { Gate } from '../../vfs/gate.js';
+import type { DriverOptions } from '../driver.js';
 import { opcode } from '../protocol/constants.js';
 import type { Call, OperationName } from './binding.js';
 import { JobThreads } from './job-threads.js';
@@ -22,27 +24,35 @@ type AnyRun = (serving: Serving, ...args: unknown[]) => number;
 
 export class Session {
   private readonly serving: Serving;
+  private readonly gate: Gate;
   private readonly jobs = new JobThreads(jobThreads);
   private readonly isTracing = isTraced('fuse');
   private calls = 0;
 
   constructor(
     fs: FileSystem,
-    isVolatile: boolean,
+    options: DriverOptions,
     private readonly counters: Counters,
   ) {
-    this.serving = new Serving(fs, counters, isVolatile);
+    this.serving = new Serving(fs, counters, options.isVolatile);
+    this.gate = new Gate(options.gate);
   }
 
   readonly receive = (call: Call): void => {
     const number = ++this.calls;
     if (this.isTracing) trace('fuse', () => `> ${number} ${describe(call)}`);
-    this.attempt(call, number);
+    this.begin(call, number);
   };
 
   /** Waits for the jobs that still run. PRE: libfuse's threads have ended. */
   close(): Promise<void> {
     return this.jobs.close();
+  }
+
+  /** Now, or as soon as nobody holds the file system still. */
+  private begin(call: Call, number: number): void {
+    if (this.gate.isHeld) void this.gate.freed().then(() => this.begin(call, number));
+    else this.attempt(call, number);
   }
 
   private attempt(call: Call, number: number): void {
@@ -74,7 +84,7 @@ export class Session {
     this.counters.add('parked');
     if (this.isTracing) trace('fuse', () => `= ${number} parked until ${deferred.job.kind} has ended`);
     this.jobs.park(deferred, (failure, result) => {
-      if (deferred.resume === 'retry') this.attempt(call, number);
+      if (deferred.resume === 'retry') this.begin(call, number);
       else this.answer(call, number, failure === 0 ? result : -failure, 0);
     });
   }
