@@ -62,6 +62,7 @@ export const directDriver: Driver = {
 /** The device's descriptor of a new mount on the target. */
 function mountHere(options: DriverOptions): number {
   const fd = openDevice();
+  if (fd === undefined) return mountWithoutDevice(options);
   try {
     mount(options.source, options.target, `fuse.${options.subtype}`, mountFlags(options), mountData(options, fd));
     return fd;
@@ -79,12 +80,25 @@ function mountHere(options: DriverOptions): number {
   }
 }
 
-function openDevice(): number {
+/** fusermount opens the device with the user's own rights, unless /dev/fuse is as closed for it as for us. */
+function mountWithoutDevice(options: DriverOptions): number {
+  try {
+    return fusermountMount(options.target, fusermountOptions(options));
+  } catch (error) {
+    if (!(error instanceof PlyfsError) || !error.message.includes(devicePath)) throw error;
+    const advice = `let users open it (chmod 666 ${devicePath}), or mount as root`;
+    throw new PlyfsError('no-device', `${error.message}; ${advice}`, { cause: error });
+  }
+}
+
+/** Undefined where only fusermount may open it. */
+function openDevice(): number | undefined {
   try {
     return openPath(devicePath, c.O_RDWR);
   } catch (error) {
     const number = errnoOf(error);
     if (number === undefined) throw error;
+    if (number === errno.EACCES || number === errno.EPERM) return undefined;
     const isMissing = number === errno.ENOENT || number === errno.ENODEV || number === errno.ENXIO;
     const why = isMissing
       ? `${devicePath} is missing: load the fuse module (modprobe fuse), or in a container add the device (--device ${devicePath})`
