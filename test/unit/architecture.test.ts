@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+/** The sources, not what is compiled from them: type imports are edges as well. */
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const map = readFileSync(join(root, 'src/MAP.md'), 'utf8');
+
+interface Import {
+  file: string;
+  from: string;
+}
+
+/** The rows of the table of src/MAP.md whose header begins with `title`: first and last column. */
+function tableRows(title: string): [string, string][] {
+  const lines = map.split('\n');
+  const start = lines.findIndex((line) => line.startsWith(`| ${title}`));
+  const rows = lines.slice(start + 2, lines.indexOf('', start) < 0 ? undefined : lines.indexOf('', start));
+  return rows.map((row) => {
+    const cells = row.split('|').map((cell) => cell.trim());
+    return [cells[1] ?? '', cells.at(-2) ?? ''];
+  });
+}
+
+/** Static, dynamic and re-exporting imports, and packages taken with require. */
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  const patterns = [
+    /^(?:import|export)\s[^'"]*?from '([^']+)'/gms,
+    /^import '([^']+)'/gm,
+    /\bimport\('([^']+)'\)/g,
+    /\)\('([^']+)'\)/g,
+  ];
+  return patterns.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => ({ file, from: match[1] ?? '' })));
+}
+
+/** Each import that the map forbids, as `file -> what`. */
+function violations(
+  imports: readonly Import[],
+  edges: ReadonlyMap<string, readonly string[]>,
+  adaptors: ReadonlyMap<string, string>,
+) {
+  return imports
+    .filter(({ file, from }) => isForbidden(file, from, edges, adaptors))
+    .map(({ file, from }) => `${file} -> ${from}`);
+}
+
+function isForbidden(
+  file: string,
+  from: string,
+  edges: ReadonlyMap<string, readonly string[]>,
+  adaptors: ReadonlyMap<string, string>,
+) {
+  if (from.startsWith('node:') || builtinModules.includes(from)) return false;
+  if (!from.startsWith('.')) return adaptors.get(from) !== file;
+  const folder = folderOf(file);
+  const target = folderOf(relative(root, join(root, dirname(file), from)));
+  // src/index.ts is the library's face: it may show everything.
+  return folder !== 'index.ts' && folder !== target && !edges.get(folder)?.includes(target);
+}
+
+function folderOf(file: string): string {
+  return file.split('/')[1] ?? '';
+}
+
+const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => `src/${file}`);
+const edges = new Map(tableRows('folder').map(([folder, below]) => [folder, below.split(',').map((word) => word.trim())]));
+const adaptors = new Map(tableRows('package'));
+
+test('imports go down the map, and an npm package is imported by its adaptor only', () => {
+  assert.deepEqual(violations(files.flatMap(importsOf), edges, adaptors), []);
+});
+
+test('every folder of src is on the map', () => {
+  const folders = new Set(files.map(folderOf).filter((folder) => !folder.endsWith('.ts')));
+  for (const folder of folders) assert.ok(edges.has(folder), `${folder} is not in src/MAP.md`);
+});
+
+test('the architecture test sees an edge that goes up, one across towers, and a package out of place', () => {
+  const wrong: Import[] = [
+    { file: 'src/base/mode.ts', from: '../sys/open.js' },
+    { file: 'src/fuse/direct/session.ts', from: '../../overlay/open.js' },
+    { file: 'src/store/blobs.ts', from: 'koffi' },
+  ];
+  assert.equal(violations(wrong, edges, adaptors).length, 3);
+  const right: Import[] = [
+    { file: 'src/fuse/direct/session.ts', from: '../../vfs/filesystem.js' },
+    { file: 'src/sys/libc.ts', from: 'koffi' },
+    { file: 'src/sys/open.ts', from: 'node:fs' },
+  ];
+  assert.deepEqual(violations(right, edges, adaptors), []);
+  assert.ok(importsOf('src/sys/libc.ts').some(({ from }) => from === 'koffi'));
+});
