@@ -23,6 +23,8 @@ export class Directory {
   defaultAcl: Buffer | null | undefined = undefined;
   /** The upper directory is marked as holding copied-up objects (overlay.impure). */
   isImpure = false;
+  /** The upper directory's lower part is that of another path (overlay.redirect). Known when loaded. */
+  isRedirected = false;
 
   /** `branches` are the layers that show here, top first: layer position, LayerDir, layer position, LayerDir, ... */
   constructor(

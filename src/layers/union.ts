@@ -154,6 +154,7 @@ export class Union {
       if (this.listing.isOpaque) {
         branches.length = i + 2;
       } else if (this.listing.redirect !== undefined) {
+        if (position === 0 && this.hasUpper) directory.isRedirected = true;
         branches.length = i + 2;
         branches.push(...this.redirected(directory, position, this.listing.redirect));
       }

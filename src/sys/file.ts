@@ -118,6 +118,23 @@ export function copyData(inFd: number, inStart: number, outFd: number, length: n
   return end;
 }
 
+/** The data parts of the first `size` bytes of a file, ascending; what lies between them are holes. One part where the file system has no
+ *  holes. */
+export function dataRanges(fd: number, size: number): { offset: number; length: number }[] {
+  const ranges: { offset: number; length: number }[] = [];
+  for (let at = 0; at < size; ) {
+    const data = libc.lseek(fd, at, SEEK_DATA);
+    if (data < 0 && libc.errno() === errno.ENXIO) break; // only a hole is left
+    // EINVAL: a file system without holes. No other errno is possible for an open file.
+    const offset = data < 0 ? at : data;
+    if (offset >= size) break;
+    const hole = data < 0 ? size : libc.lseek(fd, offset, SEEK_HOLE);
+    at = Math.min(hole < 0 ? size : hole, size);
+    ranges.push({ offset, length: at - offset });
+  }
+  return ranges;
+}
+
 /** What says that the kernel will not copy between these two files (copy_file_range(2), and EPERM of sandboxes). */
 const noCopyRange: readonly number[] = [
   errno.ENOSYS,

@@ -1,0 +1,126 @@
+/** Opening whatever a person may name as a tree of files: a container, an image, an archive, one layer, a directory. */
+
+import { existsSync, statSync } from 'node:fs';
+import { parseDigest } from '../base/digest.js';
+import { PlyfsError } from '../base/errors.js';
+import { Descriptors } from '../layers/descriptors.js';
+import { DirectoryLayer } from '../layers/directory-layer.js';
+import type { Layer } from '../layers/layer.js';
+import { type Container, findContainer } from '../store/containers.js';
+import { findImage } from '../store/resolve.js';
+import type { Store } from '../store/store.js';
+import { locateContainerImage } from './container-image.js';
+import { LayoutDirectory } from './layout-directory.js';
+import { locateImage } from './locate.js';
+import type { LocatedImage } from './located-image.js';
+import { openPrepared, openStackOf } from './stack.js';
+import { TreeView } from './tree-view.js';
+
+/** A tree, and what it is a change of: a container's image, the layers below an image's top one. */
+export interface OpenedTree {
+  readonly label: string;
+  readonly tree: TreeView;
+  /** undefined where there is nothing below. */
+  readonly base: TreeView | undefined;
+  /** `upper`: the tree is the base with an upper on it. */
+  readonly extent: 'upper' | 'whole';
+  close(): void;
+}
+
+/** Open directories kept at a time. */
+const descriptorLimit = 256;
+
+/** `text` is a container's name or ID, or whatever locateImage takes, a layer's digest, or the path of a directory. PlyfsError. */
+export async function openTree(store: Store, text: string, platform?: string): Promise<OpenedTree> {
+  if (isDirectoryTree(text)) return openDirectoryTree(text);
+  const container = /^\.{0,2}\//.test(text) ? undefined : findContainer(store, text);
+  if (container !== undefined) return openContainer(store, container);
+  const layer = openStoredLayer(store, text);
+  if (layer !== undefined) return lone(text, layer);
+  return openImageTree(store, await locateImage(store, text, platform));
+}
+
+/** A container's view as it is now, over that of its image. */
+export async function openContainer(store: Store, container: Container): Promise<OpenedTree> {
+  return openUpper(store, container.upper, locateContainerImage(store, container), `container ${container.name}`);
+}
+
+/** The view of an upper, by whomever it was written, over an image. PlyfsError `no-upper`. */
+export async function openUpper(store: Store, upper: string, image: LocatedImage, label: string): Promise<OpenedTree> {
+  if (statSync(upper, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new PlyfsError('no-upper', `the upper ${upper} is not a directory`);
+  }
+  const layers = image.layers.length === 0 ? [] : (await openStackOf(store, image)).map(({ layer }) => layer);
+  return closing(layers, () => {
+    const base = layers.length === 0 ? undefined : new TreeView(image.label, layers);
+    const { layer, descriptors } = directoryLayer(upper);
+    const tree = new TreeView(label, [layer, ...layers], true);
+    return { label, tree, base, extent: 'upper', close: () => closeBoth(tree, descriptors) };
+  });
+}
+
+async function openImageTree(store: Store, image: LocatedImage): Promise<OpenedTree> {
+  const layers = (await openStackOf(store, image)).map(({ layer }) => layer);
+  return closing(layers, () => {
+    const tree = new TreeView(image.label, layers);
+    const base = layers.length < 2 ? undefined : new TreeView(`${image.label} without its top layer`, layers.slice(1));
+    return { label: image.label, tree, base, extent: 'whole', close: () => tree.close() };
+  });
+}
+
+/** A directory that is no OCI layout: those are images. */
+function isDirectoryTree(text: string): boolean {
+  const isPath = /^\.{0,2}\//.test(text) || text === '.' || text === '..';
+  return isPath && existsSync(text) && statSync(text).isDirectory() && !LayoutDirectory.isOne(text);
+}
+
+export function openDirectoryTree(path: string): OpenedTree {
+  const { layer, descriptors } = directoryLayer(path);
+  const tree = new TreeView(path, [layer]);
+  return { label: path, tree, base: undefined, extent: 'whole', close: () => closeBoth(tree, descriptors) };
+}
+
+/** A layer of the store by its diffID, where no image has that digest. */
+function openStoredLayer(store: Store, text: string): Layer | undefined {
+  const digest = parseDigest(text);
+  if (digest === undefined || findImage(store.catalog(), text) !== undefined) return undefined;
+  const indexPath = store.blobs.indexPath(digest);
+  const size = store.blobs.findSize(digest);
+  if (size === undefined || !existsSync(indexPath)) return undefined;
+  const location = { path: store.blobs.path(digest), start: 0, size };
+  const prepared = {
+    label: digest,
+    number: 1,
+    diffId: digest,
+    history: undefined,
+    location,
+    indexPath,
+    title: `layer ${digest}`,
+  };
+  return openPrepared(store, [prepared])[0]?.layer;
+}
+
+function lone(label: string, layer: Layer): OpenedTree {
+  const tree = new TreeView(label, [layer]);
+  return { label, tree, base: undefined, extent: 'whole', close: () => tree.close() };
+}
+
+function directoryLayer(path: string): { layer: DirectoryLayer; descriptors: Descriptors } {
+  const descriptors = new Descriptors(descriptorLimit);
+  return { layer: new DirectoryLayer(path, path, descriptors), descriptors };
+}
+
+function closeBoth(tree: TreeView, descriptors: Descriptors): void {
+  descriptors.close();
+  tree.close();
+}
+
+/** The layers are closed where the tree on them cannot be made. */
+function closing(layers: readonly Layer[], make: () => OpenedTree): OpenedTree {
+  try {
+    return make();
+  } catch (error) {
+    for (const layer of layers) layer.close();
+    throw error;
+  }
+}

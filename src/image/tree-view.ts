@@ -1,0 +1,309 @@
+/** A merged tree for programs: no mount, no root. Everything is synchronous: answers come from indexes in memory, or from the disk where
+ *  a layer is a directory; content comes from the tars and files. */
+
+import { readSync } from 'node:fs';
+import { Attributes } from '../base/attributes.js';
+import { errno } from '../base/errno.js';
+import { errnoOf, PlyfsError } from '../base/errors.js';
+import { dirType, kindName } from '../base/mode.js';
+import { type Name, textFromName } from '../base/name.js';
+import type { Content, Layer, LayerDir } from '../layers/layer.js';
+import { isHiddenXattr, viewXattr } from '../layers/markers.js';
+import { type EntryIndex, entryFlag } from '../layers/name-table.js';
+import { nodeFlag } from '../layers/node-table.js';
+import { Union } from '../layers/union.js';
+import { Counters } from '../observe/counters.js';
+import { dataRanges, pread } from '../sys/file.js';
+import type { FileData } from '../tar/writer.js';
+
+/** A node of the merged tree; valid while the view is open. */
+export type NodeNumber = number;
+
+export interface ViewEntry {
+  readonly name: Name;
+  readonly type: number;
+  readonly node: NodeNumber;
+}
+
+export interface OpenedFile extends FileData {
+  close(): void;
+}
+
+/** As Linux: symlinks followed on one path before it gives up. */
+const symlinkLimit = 40;
+const chunkBytes = 1024 * 1024;
+
+export class TreeView {
+  protected readonly union: Union;
+
+  /** `layers` are top first; `close` closes them. With `hasUpper` the first is the writable tree of a container, which is only read. */
+  constructor(
+    readonly label: string,
+    layers: readonly Layer[],
+    hasUpper = false,
+  ) {
+    if (layers.length === 0) throw new PlyfsError('no-layer', `${label} has no layers`);
+    this.union = new Union({ layers, hasUpper, counters: new Counters() });
+  }
+
+  get root(): NodeNumber {
+    return this.union.root.node;
+  }
+
+  /** The node at `path` from the root, undefined where there is none. Symlinks on the way are followed inside the image, and the last one
+   *  with `follow`. PlyfsError ELOOP. */
+  find(path: Name, follow = true): NodeNumber | undefined {
+    const left = partsOf(path).reverse();
+    const above: NodeNumber[] = [this.root];
+    let symlinks = 0;
+    for (let name = left.pop(); name !== undefined; name = left.pop()) {
+      const at = above.at(-1)!; // the root is never popped
+      if (name === '..') {
+        if (above.length > 1) above.pop();
+        continue;
+      }
+      const child = this.child(at, name);
+      if (child === undefined) return undefined;
+      const type = this.type(child);
+      if (type === dirType.lnk && (follow || left.length > 0)) {
+        if (++symlinks > symlinkLimit)
+          throw new PlyfsError('ELOOP', `${textFromName(path)} in ${this.label} leads through too many symlinks`);
+        const target = this.readlink(child);
+        if (target.startsWith('/')) above.length = 1;
+        left.push(...partsOf(target).reverse());
+      } else if (type === dirType.dir) {
+        above.push(child);
+      } else {
+        return left.length === 0 ? child : undefined;
+      }
+    }
+    return above.at(-1);
+  }
+
+  /** As find. PlyfsError ENOENT names the path. */
+  get(path: Name, follow = true): NodeNumber {
+    const node = this.find(path, follow);
+    if (node === undefined) throw new PlyfsError('ENOENT', `${this.label} has no ${textFromName(path)}`);
+    return node;
+  }
+
+  /** The node that shows as `name` in a directory. */
+  child(directory: NodeNumber, name: Name): NodeNumber | undefined {
+    const entry = this.union.resolve(directory, name);
+    return entry === 0 ? undefined : this.union.statEntry(entry);
+  }
+
+  /** d_type. */
+  type(node: NodeNumber): number {
+    return this.union.tree.nodes.type(node);
+  }
+
+  /** Sorted by bytes. PRE: a directory. */
+  list(directory: NodeNumber): ViewEntry[] {
+    const { tree } = this.union;
+    const { children, used } = this.union.loaded(directory);
+    const entries: ViewEntry[] = [];
+    for (let i = 0; i < used; i++) {
+      const entry = children[i]!;
+      if (entry === 0 || tree.names.node(entry) === 0) continue;
+      const node = this.union.statEntry(entry);
+      entries.push({ name: tree.names.name(entry), type: tree.nodes.type(node), node });
+    }
+    return entries.sort(byName);
+  }
+
+  /** What the upper itself holds of a directory: its objects and the names that its whiteouts hide, both sorted by bytes, and the names
+   *  that vanished while they were looked at. Each object is looked at, the rest of the directory is not. PRE: hasUpper, a directory. */
+  listUpper(directory: NodeNumber): { entries: ViewEntry[]; whiteouts: Name[]; vanished: Name[] } {
+    const { tree } = this.union;
+    const { children, used } = this.union.loaded(directory);
+    const entries: ViewEntry[] = [];
+    const whiteouts: Name[] = [];
+    const vanished: Name[] = [];
+    for (let i = 0; i < used; i++) {
+      const entry = children[i]!;
+      if (entry === 0) continue;
+      const shown = tree.names.node(entry);
+      if (shown === 0) {
+        if (tree.names.has(entry, entryFlag.isWhiteout)) whiteouts.push(tree.names.name(entry));
+      } else if (this.isUpper(shown)) {
+        const name = tree.names.name(entry);
+        const node = this.statIfThere(entry);
+        if (node === undefined) vanished.push(name);
+        else entries.push({ name, type: tree.nodes.type(node), node });
+      }
+    }
+    return { entries: entries.sort(byName), whiteouts: whiteouts.sort(), vanished };
+  }
+
+  private statIfThere(entry: EntryIndex): NodeNumber | undefined {
+    try {
+      return this.union.statEntry(entry);
+    } catch (error) {
+      if (errnoOf(error) !== errno.ENOENT) throw error;
+      return undefined;
+    }
+  }
+
+  /** Whether it lies in the upper; a directory also where lower layers show through. */
+  isUpper(node: NodeNumber): boolean {
+    return this.union.tree.nodes.has(node, nodeFlag.isUpper);
+  }
+
+  /** How an upper directory stands to lower layers: nothing of them shows (`alone`), what lies at the same path (`merged`), or what lies
+   *  elsewhere (`moved`). PRE: an upper directory. */
+  standing(directory: NodeNumber): 'alone' | 'merged' | 'moved' {
+    const { branches, isRedirected } = this.union.loaded(directory);
+    if (branches.length === 2) return 'alone';
+    return isRedirected ? 'moved' : 'merged';
+  }
+
+  /** A directory as ViewEntry list, or PlyfsError ENOTDIR. */
+  listAt(path: Name): ViewEntry[] {
+    const node = this.get(path);
+    if (this.type(node) !== dirType.dir) {
+      throw new PlyfsError(
+        'ENOTDIR',
+        `${textFromName(path)} in ${this.label} is a ${kindName(this.type(node))}, not a directory`,
+      );
+    }
+    return this.list(node);
+  }
+
+  attributes(node: NodeNumber): Attributes {
+    const attributes = new Attributes();
+    if (!this.union.tree.nodes.has(node, nodeFlag.hasAttributes)) this.union.statNode(node);
+    this.union.tree.nodes.load(node, attributes);
+    return attributes;
+  }
+
+  /** PRE: a symlink. */
+  readlink(node: NodeNumber): Name {
+    const { layer, dir, name, ref } = this.union.locate(node);
+    return layer.readlink(dir, name, ref);
+  }
+
+  xattrs(node: NodeNumber): Map<Name, Buffer> {
+    const found = new Map<Name, Buffer>();
+    if (this.type(node) === dirType.dir) {
+      const { layer, dir } = this.topOf(node);
+      for (const key of layer.listxattrDirectory(dir)) found.set(key, layer.getxattrDirectory(dir, key)!); // just listed
+    } else {
+      const { layer, dir, name, ref } = this.union.locate(node);
+      for (const key of layer.listxattr(dir, name, ref)) found.set(key, layer.getxattr(dir, name, ref, key)!); // just listed
+    }
+    return found;
+  }
+
+  /** The xattrs that a mount shows: those of overlays are not there. */
+  shownXattrs(node: NodeNumber): Map<Name, Buffer> {
+    const stored = this.xattrs(node);
+    if (stored.size === 0) return stored;
+    return new Map([...stored].filter(([key]) => !isHiddenXattr(key)).map(([key, value]) => [viewXattr(key), value]));
+  }
+
+  /** Where a directory's attributes come from (L-5). */
+  private topOf(node: NodeNumber): { layer: Layer; dir: LayerDir } {
+    const { position, dir } = this.union.spelledOut(this.union.tree.directory(node));
+    return { layer: this.union.layers[position]!, dir }; // positions are those of the layers
+  }
+
+  /** The layer that the node's bytes, or a directory's attributes, come from. */
+  protected sourceOf(node: NodeNumber): Layer {
+    return this.type(node) === dirType.dir ? this.topOf(node).layer : this.union.locate(node).layer;
+  }
+
+  /** The bytes of a regular file, in order. PRE: one. The chunks are the caller's to keep. */
+  *read(node: NodeNumber, from = 0, to = Number.POSITIVE_INFINITY): Generator<Buffer> {
+    const { layer, dir, name, ref } = this.union.locate(node);
+    const content = layer.open(dir, name, ref);
+    try {
+      const end = Math.min(to, content.size);
+      for (let at = from; at < end; at += chunkBytes) yield readContent(content, at, Math.min(chunkBytes, end - at));
+    } finally {
+      content.close();
+    }
+  }
+
+  /** A regular file for reading at will. The caller closes it. FsError ENOENT where it has vanished, EIO for a metacopy file. */
+  open(node: NodeNumber): OpenedFile {
+    const { layer, dir, name, ref } = this.union.locate(node);
+    const content = layer.open(dir, name, ref);
+    const { size, blocks } = this.attributes(node);
+    if (content.extents !== undefined) return sparseFile(content, size);
+    // A tar never ends before what its index says.
+    const isFixed = content.size === size;
+    const isSparse = !isFixed && blocks * 512 < size;
+    return {
+      size,
+      ...(isSparse ? { extents: dataRanges(content.fd, size) } : {}),
+      read: (buffer, at, length, offset) => {
+        const count = pread(content.fd, buffer, at, length, content.start + offset);
+        if (count === 0 && isFixed) throw cutOff(content.start + offset);
+        return count;
+      },
+      close: () => content.close(),
+    };
+  }
+
+  /** The whole of a regular file. */
+  readAll(node: NodeNumber): Buffer {
+    return Buffer.concat([...this.read(node)]);
+  }
+
+  close(): void {
+    this.union.close();
+  }
+}
+
+/** Bytes [at, at + length) of a content, holes as zeros. PRE: within its size. */
+function readContent(content: Content, at: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  const ranges = content.extents ?? [{ offset: 0, length: content.size, at: content.start }];
+  for (const range of ranges) {
+    const from = Math.max(at, range.offset);
+    const to = Math.min(at + length, range.offset + range.length);
+    if (from < to) fill(content.fd, bytes.subarray(from - at, to - at), range.at + (from - range.offset));
+  }
+  return bytes;
+}
+
+function fill(fd: number, bytes: Buffer, position: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    const count = readSync(fd, bytes, done, bytes.length - done, position + done);
+    if (count === 0) throw cutOff(position + done);
+    done += count;
+  }
+}
+
+/** A sparse entry of a tar. */
+function sparseFile(content: Content, size: number): OpenedFile {
+  const extents = content.extents!; // the caller saw them
+  let last = 0;
+  return {
+    size,
+    extents,
+    read: (buffer, at, length, offset) => {
+      if (offset < extents[last]!.offset) last = 0;
+      while (offset >= extents[last]!.offset + extents[last]!.length) last++;
+      const extent = extents[last]!; // callers read within the extents
+      const wanted = Math.min(length, extent.offset + extent.length - offset);
+      const count = pread(content.fd, buffer, at, wanted, extent.at + offset - extent.offset);
+      if (count === 0) throw cutOff(extent.at + offset - extent.offset);
+      return count;
+    },
+    close: () => content.close(),
+  };
+}
+
+function cutOff(position: number): PlyfsError {
+  return new PlyfsError('truncated', `the layer's file ends at byte ${position}: it was cut off since it was opened`);
+}
+
+function byName(a: ViewEntry, b: ViewEntry): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+function partsOf(path: Name): Name[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.') as Name[]; // parts of a Name are Names
+}
