@@ -2,13 +2,19 @@
 
 import { errnoName } from './errno.js';
 
-/** A refusal that the caller of a file operation sees as `errno`. `detail` is for the log, never for the caller. */
+/** A refusal that the caller of a file operation sees as `errno`. `detail` is for the log, never for the caller. It carries no stack:
+ *  refusals are everyday answers of a mount, and taking a stack costs more than most operations. */
 export class FsError extends Error {
-  constructor(
-    readonly errno: number,
-    readonly detail = '',
-  ) {
+  readonly errno: number;
+  readonly detail: string;
+
+  constructor(errno: number, detail = '') {
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(detail === '' ? errnoName(errno) : `${errnoName(errno)}: ${detail}`);
+    Error.stackTraceLimit = limit;
+    this.errno = errno;
+    this.detail = detail;
   }
 
   override get name(): string {
