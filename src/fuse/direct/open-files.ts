@@ -3,13 +3,19 @@
  *  The kernel's rules (fs/fuse/iomode.c): all handles of an inode name the same backing file, and a cached handle and a passthrough
  *  handle of one inode must not meet; the open that breaks this fails with EIO. So the first open decides for as long as any handle
  *  is open. In a writable mount only a node whose data is in the upper may pass through: a read-only handle on a lower file would
- *  otherwise pin the lower file against the writable open that copies it up. */
+ *  otherwise pin the lower file against the writable open that copies it up. Files whose privileges a write must drop do not pass
+ *  through either. */
 
+import { Attributes } from '../../base/attributes.js';
 import { FsError } from '../../base/errors.js';
+import { S_ISGID, S_ISUID } from '../../base/mode.js';
+import { nameFromText } from '../../base/name.js';
 import { log } from '../../observe/log.js';
 import { closeBacking, openBacking } from '../../sys/device.js';
 import type { FileSystem, NodeId } from '../../vfs/filesystem.js';
 import { FOPEN_KEEP_CACHE, FOPEN_NOFLUSH, FOPEN_PASSTHROUGH } from '../protocol/constants.js';
+
+const capability = nameFromText('security.capability');
 
 interface OpenFile {
   handles: number;
@@ -28,6 +34,8 @@ export class OpenFiles {
   private readonly opened: Opened = { flags: 0, backingId: 0 };
   /** False once the kernel refused to register a backing file (no rights, file systems stacked too deep): then all is cached. */
   private canPass = true;
+
+  private readonly attributes = new Attributes();
 
   constructor(
     private readonly fs: FileSystem,
@@ -56,7 +64,7 @@ export class OpenFiles {
   }
 
   private register(node: NodeId): number {
-    if (!this.canPass) return 0;
+    if (!this.canPass || (!this.fs.isReadOnly && this.isPrivileged(node))) return 0;
     const fd = this.fs.backing(node, !this.fs.isReadOnly);
     if (fd === undefined) return 0;
     try {
@@ -67,5 +75,13 @@ export class OpenFiles {
       log('warn', `passthrough is off, files are read and written through the daemon: ${error.message}`);
       return 0;
     }
+  }
+
+  /** A write must drop setuid, setgid and capabilities. The kernel leaves that to us (HANDLE_KILLPRIV_V2), and we see no write that
+   *  passes through. A bit set while such a file is open for passthrough stays. */
+  private isPrivileged(node: NodeId): boolean {
+    this.fs.getattr(node, this.attributes);
+    if ((this.attributes.mode & (S_ISUID | S_ISGID)) !== 0) return true;
+    return this.fs.getxattr(node, capability) !== undefined;
   }
 }

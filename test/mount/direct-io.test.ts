@@ -1,0 +1,23 @@
+/** The case list on mounts of the direct driver in the io modes that are not the default. */
+
+import { allCases } from '../cases/all.js';
+import { direct, type Implementer } from '../implementers.js';
+import { declareCases } from '../run-cases.js';
+
+/** The direct driver with io mode `io`. */
+function withIo(io: string): Implementer {
+  const implementer: Implementer = {
+    ...direct,
+    mount(paths, spelling, extra = '') {
+      direct.mount(paths, spelling, extra === '' ? `io=${io}` : `${extra},io=${io}`);
+    },
+  };
+  return implementer;
+}
+
+for (const io of ['cached', 'passthrough']) {
+  declareCases(
+    allCases.map((one) => ({ ...one, name: `io=${io}: ${one.name}` })),
+    withIo(io),
+  );
+}
