@@ -25,6 +25,7 @@ import { setxattrAt } from '../sys/xattr.js';
 import { Deferred } from '../vfs/filesystem.js';
 import { copyExtents } from './content.js';
 import { crashPoint } from './crash-point.js';
+import { findOtherNames } from './linked-names.js';
 import { type OpenFile, ownFile } from './open-files.js';
 import type { View } from './view.js';
 
@@ -61,7 +62,7 @@ export class CopyUp {
     this.throwIfUnderWay(node);
     view.stat(node);
     const isLinked = nodes.nlink(node) > 1 && nodes.entry(node) !== 0 && !nodes.has(node, nodeFlag.hasPlace);
-    if (isLinked) this.findOtherNames(node);
+    if (isLinked) findOtherNames(view, node, this.inodeInLayer(node));
     for (const entry of view.tree.entriesOf(node)) this.ensure(view.tree.names.directory(entry));
     if (nodes.type(node) === dirType.reg) this.copyFile(node, Math.min(keep, nodes.size(node)));
     else this.publish(node, this.makeSpecial(node), undefined);
@@ -233,36 +234,6 @@ export class CopyUp {
     else linkAt(view.upper.workFd, made, fd, name);
     view.tree.names.setFlag(entry, hasLowerFlag);
     this.keepTimes(parent);
-  }
-
-  /** Names of a lower multi-linked file that the view shows but has not been asked for yet: they must become names of the same upper file. */
-  private findOtherNames(node: NodeIndex): void {
-    const { view } = this;
-    const { union, tree } = view;
-    const position = tree.nodes.layer(node);
-    const ino = this.inodeInLayer(node);
-    union.setLinkedNode(position, ino, node);
-    for (const path of union.layers[position]!.namesOf(ino)) {
-      const entry = this.entryAt(path);
-      if (entry === 0) continue;
-      const other = tree.names.node(entry);
-      const isSame = !tree.nodes.isDirectory(other) && !view.isUpper(other) && tree.nodes.layer(other) === position;
-      if (isSame && tree.nodes.ino(other) === tree.nodes.ino(node)) union.statEntry(entry);
-    }
-  }
-
-  /** The entry at a path of the view; 0 where there is none. */
-  private entryAt(path: Name): EntryIndex {
-    const { union, tree } = this.view;
-    const parts = path.split('/') as Name[]; // parts of a Name are Names
-    let directory = union.root.node;
-    for (const [i, part] of parts.entries()) {
-      const entry = union.resolve(directory, part);
-      if (entry === 0 || i === parts.length - 1) return entry;
-      directory = tree.names.node(entry);
-      if (!tree.nodes.isDirectory(directory)) return 0;
-    }
-    return 0;
   }
 
   // ---- what every copied object gets ---------------------------------------------------------------------------------------------------

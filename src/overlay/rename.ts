@@ -99,6 +99,7 @@ export class Rename {
     if (directory === undefined) return;
     if (redirect !== undefined) {
       view.upper.setRedirect(view.upperFd(directory), redirect);
+      directory.isRedirected = true;
       crashPoint('rename-redirect');
     } else if (target.entry !== 0 && view.hidesLower(target.entry)) {
       view.upper.setOpaque(view.upperFd(directory));

@@ -164,6 +164,25 @@ export const nameCases: readonly Case[] = [
     differs: { kernel: noIndex },
   },
   {
+    name: 'OV-23 names of a lower hard link stay one file when a directory above them is renamed, seen or not, before a remount or after',
+    lower: [
+      'dir d; dir d/s; file d/s/a = 1; link d/s/b -> d/s/a; dir e; dir e/s; file e/s/a = 2; link top -> e/s/a; link e/s/b -> e/s/a; dir p',
+    ],
+    run: `
+      get d/s/a nlink -> 2
+      rename d p/d2
+      append p/d2/s/a "x"
+      read p/d2/s/b -> "1x"
+      rename e p/e2
+      remount
+      append top "y"
+      read p/e2/s/a -> "2y"
+      read p/e2/s/b -> "2y"
+      get top nlink -> 3`,
+    view: 'dir p; dir p/d2; dir p/d2/s; file p/d2/s/a = 1x; link p/d2/s/b -> p/d2/s/a; dir p/e2; dir p/e2/s; file p/e2/s/a = 2y; link p/e2/s/b -> p/e2/s/a; link top -> p/e2/s/a',
+    differs: { kernel: noIndex },
+  },
+  {
     name: 'OV-23 a lower hard link whose other name is whited out in between',
     lower: ['whiteout b', 'file a = x; link b -> a'],
     run: 'write a "y"\nstat b -> ENOENT\nread a -> "y"',
