@@ -14,6 +14,7 @@ const { values } = parseArgs({
     json: { type: 'string' },
     svg: { type: 'string' },
     cache: { type: 'string' },
+    uppers: { type: 'string' },
     'fuse-overlayfs': { type: 'string', multiple: true, default: [] },
     help: { type: 'boolean', default: false },
   },
@@ -28,7 +29,8 @@ const usage = `usage: npm run bench -- [options]
   --reps N                repetitions (default 3)
   --json FILE             where the results go (default bench/results/latest.json for a full run)
   --svg DIR               where the charts go (default bench/results for a full run)
-  --cache DIR             where the layers are kept (default $PLYFS_BENCH_CACHE or $TMPDIR/plyfs-bench)`;
+  --cache DIR             where the layers are kept (default $PLYFS_BENCH_CACHE or $TMPDIR/plyfs-bench)
+  --uppers DIR            where mounts and uppers go, such as /dev/shm to leave the disk out (default: beside the layers)`;
 
 function list(text: string | undefined): string[] | undefined {
   return text?.split(',').filter((part) => part !== '');
@@ -46,6 +48,7 @@ else {
       json: values.json,
       svg: values.svg,
       cache: values.cache,
+      uppers: values.uppers,
       fuseOverlayfs: values['fuse-overlayfs'],
       keepIn: 'bench/results',
     });

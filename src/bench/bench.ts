@@ -26,6 +26,8 @@ export interface BenchRequest {
   svg?: string | undefined;
   keepIn?: string | undefined;
   cache?: string | undefined;
+  /** Where mounts and uppers go, instead of beside the layers. */
+  uppers?: string | undefined;
   fuseOverlayfs?: readonly string[] | undefined;
 }
 
@@ -38,7 +40,7 @@ export function runBench(request: BenchRequest): Results {
   const extra = known.map((each) => each.name).filter((name) => /^fuse-overlayfs-\d+$/.test(name));
   const subjects = (request.subjects ?? [...defaultSubjects, ...extra]).map((name) => named(known, name, 'subject'));
   const workloads = chooseWorkloads(request.workloads);
-  const home = join(cache, `run-${process.pid}`);
+  const home = join(request.uppers ?? cache, `plyfs-bench-run-${process.pid}`);
   const makeInputs = inputs(cache, note);
   const needsMixed = workloads.some((workload) => !workload.isAboutDepth);
   const depths = workloads.some((workload) => workload.isAboutDepth) ? (request.depths ?? defaultDepths) : [];

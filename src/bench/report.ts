@@ -1,15 +1,20 @@
 /** The results as text: a table per question, for a terminal and for the README. */
 
 import { type Results, ratioTo, rowsOf, spreadIn, totalOf } from './results.js';
+import { spreadOf } from './statistics.js';
 
 export function printResults(results: Results, print: (line: string) => void): void {
   const { machine, repetitions } = results;
   print(
     `kernel ${machine.kernel}, Node ${machine.node}, commit ${machine.commit}, ${machine.processors}, load ${machine.load.toFixed(1)}`,
   );
-  print(`medians of ${repetitions} repetitions${results.isQuick ? ', quick' : ''}`);
+  const drops = machine.cacheDrops === 0 ? '' : `; somebody dropped the kernel's caches ${machine.cacheDrops} times meanwhile`;
+  print(`medians of ${repetitions} repetitions${results.isQuick ? ', quick' : ''}${drops}`);
   print('');
   for (const line of columns(timeTable(results))) print(line);
+  print('');
+  print('processor time an operation, client + daemon');
+  for (const line of columns(cpuTable(results))) print(line);
   const requests = requestTable(results);
   if (requests.length > 1) {
     print('');
@@ -44,6 +49,20 @@ function timeCell(results: Results, row: { step: string; stack: string; workload
   const ratio = ratioTo(results, measurement, results.subjects[0] ?? '');
   const spread = measurement.seconds.length > 1 ? ` ±${Math.round(((max - min) / 2 / median) * 100)}%` : '';
   return `${duration(median / measurement.operations)}${spread}${ratio === undefined ? '' : ` x${round(ratio)}`}`;
+}
+
+function cpuTable(results: Results): string[][] {
+  const table = [['step', 'stack', ...results.subjects]];
+  for (const { step, stack } of rowsOf(results)) {
+    const cells = results.subjects.map((subject) => {
+      const found = results.measurements.find((each) => each.step === step && each.stack === stack && each.subject === subject);
+      if (found === undefined || found.clientCpu.length === 0) return '-';
+      const [client, daemon] = [spreadOf(found.clientCpu).median, spreadOf(found.daemonCpu).median];
+      return `${duration(client / found.operations)}${daemon === 0 ? '' : ` + ${duration(daemon / found.operations)}`}`;
+    });
+    if (cells.some((cell) => cell !== '-')) table.push([step, stack, ...cells]);
+  }
+  return table;
 }
 
 function requestTable(results: Results): string[][] {

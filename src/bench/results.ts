@@ -1,6 +1,7 @@
 /** What a run of the bench leaves: plain data, the content of results/latest.json. */
 
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { RequestCounts } from './requests.js';
@@ -14,8 +15,10 @@ export interface Machine {
   commit: string;
   processors: string;
   memoryGiB: number;
-  /** One-minute load average when the run began: others on the machine are noise. */
+  /** Others on the machine are noise: the one-minute load average when the run began, and how often somebody dropped the kernel's
+   *  caches while it ran. */
   load: number;
+  cacheDrops: number;
 }
 
 /** One step on one subject: a row's cell. */
@@ -30,8 +33,10 @@ export interface Measurement {
   seconds: number[];
   /** Requests of all operations together, in the first repetition. */
   requests?: RequestCounts;
-  /** Seconds of processor time the daemon took, in each repetition. */
-  daemonCpu?: number[];
+  /** Seconds of processor time, user and system, of the client and of the daemon, in each repetition: to 0.01 s. Less at the mercy of
+   *  others on the machine than time is. */
+  clientCpu: number[];
+  daemonCpu: number[];
   /** In microseconds, of the last repetition. */
   latencyUs?: { median: number; p99: number; max: number };
 }
@@ -73,6 +78,7 @@ export function describeMachine(load: number): Machine {
     processors: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     load,
+    cacheDrops: 0,
   };
 }
 
@@ -84,6 +90,11 @@ function commit(): string {
     timeout: 10_000,
   });
   return done.status === 0 ? done.stdout.trim() : 'not in a git tree';
+}
+
+/** How often the kernel's dentry and inode caches were dropped by hand since it started (/proc/vmstat). */
+export function cacheDrops(): number {
+  return Number(/^drop_slab (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0);
 }
 
 export function spreadIn(measurement: Measurement): Spread {

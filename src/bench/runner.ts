@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import type { Inputs } from './inputs.js';
 import { RequestCounter } from './requests.js';
-import { describeMachine, type Measurement, type Results } from './results.js';
+import { cacheDrops, describeMachine, type Measurement, type Results } from './results.js';
 import type { Stack } from './stack.js';
-import { connectionOf, daemonsOf, type Place, type Subject, unmount, useOf } from './subjects.js';
+import { childrenCpu, connectionOf, daemonsOf, type Place, type Subject, unmount, useOf } from './subjects.js';
 import type { Run, Step, Workload } from './workload.js';
 
 export interface Plan {
@@ -57,6 +57,7 @@ class Runner {
 
   run(): Results {
     const cells = this.cells();
+    const drops = cacheDrops();
     mkdirSync(this.plan.home, { recursive: true });
     try {
       for (let repetition = 0; repetition < this.plan.repetitions; repetition++) {
@@ -71,6 +72,7 @@ class Runner {
       this.counter?.close();
       rmSync(this.plan.home, { recursive: true, force: true });
     }
+    this.results.machine.cacheDrops = cacheDrops() - drops;
     return this.results;
   }
 
@@ -118,7 +120,7 @@ class Runner {
 
   private measure(cell: Cell, repetition: number): void {
     const { workload, stack, subject } = cell;
-    const place = makePlace(join(this.plan.home, `${subject.name}`), workload);
+    const place = makePlace(join(this.plan.home, subject.name), workload, subject);
     try {
       // What the one before wrote and removed must not be written back on this one's time.
       if (workload.writes !== 'none') spawnSync('sync', ['-f', this.plan.home], { timeout: 120_000 });
@@ -143,13 +145,14 @@ class Runner {
     const counter = repetition === 0 ? this.counter : undefined;
     for (const step of cell.workload.steps) {
       step.prepare?.(run);
-      const before = useOf(daemons);
+      const [before, clientBefore] = [useOf(daemons), childrenCpu()];
       if (connection !== undefined) counter?.start(connection);
       const result = step.measure(run);
       const requests = connection === undefined ? undefined : counter?.stop();
       const measurement = this.record(cell, step, result.seconds, result.operations);
       if (requests !== undefined) measurement.requests = requests;
-      if (daemons.length > 0) measurement.daemonCpu = [...(measurement.daemonCpu ?? []), useOf(daemons).cpu - before.cpu];
+      measurement.clientCpu.push(childrenCpu() - clientBefore);
+      measurement.daemonCpu.push(useOf(daemons).cpu - before.cpu);
       if (result.latencyUs !== undefined) measurement.latencyUs = result.latencyUs;
     }
     if (daemons.length > 0) this.recordMemory(cell, useOf(daemons));
@@ -162,7 +165,17 @@ class Runner {
     const isMine = (each: Measurement): boolean => each.step === step.name && each.stack === stack && each.subject === subject;
     let measurement = this.results.measurements.find(isMine);
     if (measurement === undefined) {
-      measurement = { workload, step: step.name, stack, subject, unit: step.unit, operations, seconds: [] };
+      measurement = {
+        workload,
+        step: step.name,
+        stack,
+        subject,
+        unit: step.unit,
+        operations,
+        seconds: [],
+        clientCpu: [],
+        daemonCpu: [],
+      };
       this.results.measurements.push(measurement);
     }
     measurement.seconds.push(seconds);
@@ -192,11 +205,11 @@ function reasonAgainst(workload: Workload, stack: Stack, subject: Subject): stri
   return workload.unfit?.(stack);
 }
 
-function makePlace(home: string, workload: Workload): Place {
+function makePlace(home: string, workload: Workload, subject: Subject): Place {
   const [target, scratch] = [join(home, 'target'), join(home, 'scratch')];
   for (const directory of [target, scratch]) mkdirSync(directory, { recursive: true });
   const changesLower = workload.writes === 'lower';
-  if (workload.writes === 'none') return { target, scratch, changesLower };
+  if (workload.isReadOnly || !subject.canWrite) return { target, scratch, changesLower };
   const [upper, work] = [join(home, 'upper'), join(home, 'work')];
   for (const directory of [upper, work]) mkdirSync(directory);
   return { target, scratch, changesLower, upper, work };

@@ -235,11 +235,21 @@ export function useOf(pids: readonly number[]): DaemonUse {
     const rollup = readProc(pid, 'smaps_rollup');
     use.rss += Number(/^Rss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
     use.pss += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
-    const fields = readProc(pid, 'stat').split(') ')[1]?.split(' ') ?? [];
-    // utime and stime, in ticks of 10 ms on every Linux there is.
-    use.cpu += (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100;
+    // utime and stime
+    use.cpu += ticks(pid, 11);
   }
   return use;
+}
+
+/** Processor time of the child processes that have ended, in seconds: cutime and cstime. */
+export function childrenCpu(): number {
+  return ticks(process.pid, 13);
+}
+
+/** Two neighbouring times of /proc/<pid>/stat, in ticks of 10 ms on every Linux there is. */
+function ticks(pid: number, field: number): number {
+  const fields = readProc(pid, 'stat').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[field] ?? 0) + Number(fields[field + 1] ?? 0)) / 100;
 }
 
 /** '' for a process that ended meanwhile. */

@@ -31,8 +31,10 @@ export interface Step {
 
 export interface Workload {
   name: string;
-  /** `none`: a read-only mount; `new`: adds files; `lower`: also changes what the layers hold. */
+  /** `none`: nothing, though the mount is writable as a container's is; `new`: adds files; `lower`: also changes what the layers hold. */
   writes: 'none' | 'new' | 'lower';
+  /** Measured on a mount without an upper. Subjects that cannot write always are. */
+  isReadOnly?: boolean;
   /** Measured on the stacks of many depths instead of the mixed one. */
   isAboutDepth?: boolean;
   /** Says nothing about a directory that is no union. */

@@ -3,7 +3,7 @@
 import type { Workload } from '../workload.js';
 import { chmod, copyUp, copyUpLarge, latency, remove } from './change.js';
 import { compile } from './compile.js';
-import { large, read } from './read.js';
+import { large, read, readOnly } from './read.js';
 import { cold, depth, lookup, usage, walk } from './walk.js';
 import { install, largeWrite, small, untar } from './write.js';
 
@@ -13,6 +13,7 @@ export const workloads: readonly Workload[] = [
   usage,
   cold,
   read,
+  readOnly,
   large,
   largeWrite,
   small,

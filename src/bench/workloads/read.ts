@@ -17,6 +17,17 @@ export const read: Workload = {
   ],
 };
 
+/** The same on a mount without an upper: an image that is only looked at. */
+export const readOnly: Workload = {
+  name: 'read-only',
+  writes: 'none',
+  isReadOnly: true,
+  steps: [
+    { ...readAll, name: 'read-all first, read-only' },
+    { ...readAll, name: 'read-all warm, read-only' },
+  ],
+};
+
 /** The large file for reads: the largest that is not over 600 MiB. */
 function largeFile(run: Run): { path: string; bytes: number } {
   const files = run.stack.survey.largeFiles;
