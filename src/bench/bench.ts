@@ -1,14 +1,14 @@
 /** The whole of a bench run: from what somebody asked for to tables, JSON and charts. Shared by `npm run bench` and `plyfs bench`. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { deepStack, defaultCache, inputs, mixedStack } from './fixtures.js';
 import { printResults } from './report.js';
 import type { Results } from './results.js';
 import { runPlan } from './runner.js';
-import { type Stack, surveyOf } from './stack.js';
+import { readList, type Stack, surveyOf, writeList } from './stack.js';
 import { allSubjects, defaultSubjects, type Subject, unmount } from './subjects.js';
 import type { Workload } from './workload.js';
 import { workloads as allWorkloads } from './workloads/all.js';
@@ -40,14 +40,16 @@ export function runBench(request: BenchRequest): Results {
   const extra = known.map((each) => each.name).filter((name) => /^fuse-overlayfs-\d+$/.test(name));
   const subjects = (request.subjects ?? [...defaultSubjects, ...extra]).map((name) => named(known, name, 'subject'));
   const workloads = chooseWorkloads(request.workloads);
-  const home = join(request.uppers ?? cache, `plyfs-bench-run-${process.pid}`);
+  const home = join(request.uppers ?? cache, `${runPrefix}${process.pid}`);
+  removeStale(request.uppers ?? cache);
   const makeInputs = inputs(cache, note);
   const needsMixed = workloads.some((workload) => !workload.isAboutDepth);
   const depths = workloads.some((workload) => workload.isAboutDepth) ? (request.depths ?? defaultDepths) : [];
+  const stack = needsMixed ? stackFor(request, cache, home, known) : undefined;
   const results = runPlan({
     subjects,
     workloads,
-    stack: needsMixed ? stackFor(request, cache, home, known) : undefined,
+    stack: request.isQuick && stack !== undefined ? shortened(stack, cache) : stack,
     deepStacks: depths.map((depth) => deepStack(cache, depth, note)),
     inputs: makeInputs,
     repetitions: request.repetitions ?? (request.isQuick ? 1 : 3),
@@ -59,6 +61,22 @@ export function runBench(request: BenchRequest): Results {
   printResults(results, (line) => process.stdout.write(`${line}\n`));
   keep(request, results);
   return results;
+}
+
+const runPrefix = 'plyfs-bench-run-';
+
+/** Takes away what a run left behind that was killed. */
+function removeStale(directory: string): void {
+  mkdirSync(directory, { recursive: true });
+  for (const entry of readdirSync(directory)) {
+    if (!entry.startsWith(runPrefix) || existsSync(`/proc/${entry.slice(runPrefix.length)}`)) continue;
+    const home = join(directory, entry);
+    const targets = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[4] ?? '');
+    for (const target of targets.filter((each) => each.startsWith(`${home}/`))) spawnSync('umount', ['-l', target]);
+    rmSync(home, { recursive: true, force: true });
+  }
 }
 
 function keep(request: BenchRequest, results: Results): void {
@@ -99,6 +117,14 @@ function stackFor(request: BenchRequest, cache: string, home: string, known: rea
   });
   if (survey === undefined) throw new Error('no survey');
   return warm({ name: 'yours', layers: request.layers, survey }, request.isQuick);
+}
+
+/** The stack with a shorter list of files. */
+function shortened(stack: Stack, cache: string): Stack {
+  const files = readList(stack.survey.fileList).slice(0, 6000);
+  const fileList = join(cache, 'quick-files');
+  writeList(fileList, files);
+  return { ...stack, survey: { ...stack.survey, fileList, files: files.length } };
 }
 
 /** Mounts `layers` with the first subject that can. */

@@ -1,11 +1,20 @@
 /** Counts what the kernel asks a FUSE daemon, any daemon, through the tracepoint fuse:fuse_request_send (Linux 6.11; needs root). */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const tracing = '/sys/kernel/tracing';
 const eventFile = 'events/fuse/fuse_request_send';
+
+const prefix = 'plyfs-bench-';
+
+/** Instances of runs that were killed keep their buffers. */
+function removeStale(): void {
+  for (const name of readdirSync(join(tracing, 'instances'))) {
+    if (name.startsWith(prefix) && !existsSync(`/proc/${name.slice(prefix.length)}`)) rmdirSync(join(tracing, 'instances', name));
+  }
+}
 
 /** Requests by opcode name (LOOKUP, READ, ...). FORGET is not traced by the kernel. */
 export type RequestCounts = Record<string, number>;
@@ -18,7 +27,8 @@ export class RequestCounter {
     if (process.getuid?.() !== 0) return undefined;
     if (!existsSync(join(tracing, 'instances'))) spawnSync('mount', ['-t', 'tracefs', 'tracefs', tracing]);
     if (!existsSync(join(tracing, eventFile))) return undefined;
-    const instance = join(tracing, 'instances', `plyfs-bench-${process.pid}`);
+    removeStale();
+    const instance = join(tracing, 'instances', `${prefix}${process.pid}`);
     mkdirSync(instance);
     writeFileSync(join(instance, 'buffer_size_kb'), '16384');
     return new RequestCounter(instance);

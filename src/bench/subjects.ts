@@ -187,7 +187,12 @@ export function unmount(subject: Subject, target: string): void {
     if (attempt >= 20) throw new PlyfsError('bench.unmount', `could not unmount ${target}: ${done.stderr?.toString()}`);
     sleep(50);
   }
-  for (let waited = 0; waited < 100 && daemons.some((pid) => existsSync(`/proc/${pid}`)); waited++) sleep(50);
+  for (let waited = 0; waited < 100 && daemons.some(isAlive); waited++) sleep(50);
+}
+
+/** Whether it runs; a process that ended and that nobody waits for does not. */
+function isAlive(pid: number): boolean {
+  return /^State:\s+[^ZX]/m.test(readProc(pid, 'status'));
 }
 
 function sleep(milliseconds: number): void {
