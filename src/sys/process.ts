@@ -46,6 +46,14 @@ export function setIoFlusher(): boolean {
   return libc.prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) === 0;
 }
 
+const F_SETFD = 2;
+
+/** Programs that native code starts inherit standard input, output and error. Node marks the three as close-on-exec, and a setuid program
+ *  that finds one closed opens something else in its place (glibc), so that what it complains of is lost. */
+export function shareStandardDescriptors(): void {
+  for (const fd of [0, 1, 2]) if (libc.fcntl(fd, F_SETFD, 0) < 0) libc.fail('fcntl F_SETFD');
+}
+
 /** The CPU that the calling thread runs on at the moment. */
 export function currentCpu(): number {
   return libc.schedGetcpu();

@@ -7,6 +7,7 @@ import { PlyfsError } from '../../base/errors.js';
 import type { Counters } from '../../observe/counters.js';
 import { log } from '../../observe/log.js';
 import { enableTrace } from '../../observe/trace.js';
+import { setIoFlusher, shareStandardDescriptors } from '../../sys/process.js';
 import type { FileSystem } from '../../vfs/filesystem.js';
 import type { Attachment, Driver, DriverOptions } from '../driver.js';
 import { checkTarget, replaceStale, unmountTarget } from '../mount-point.js';
@@ -41,6 +42,10 @@ export const fuseNativeDriver: Driver = {
     ready: () => void,
   ): Promise<void> {
     enableTrace(options.trace);
+    // Writeback of our own mount must not wait for memory that this thread is asked to write back.
+    setIoFlusher();
+    // libfuse starts fusermount, whose complaints are to be heard.
+    shareStandardDescriptors();
     const session = new Session(fs, options, counters);
     try {
       const before = devices();
