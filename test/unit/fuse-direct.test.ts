@@ -148,6 +148,30 @@ test('a request that defers again while it is handed back starts a new job', () 
   );
 });
 
+test('a job whose end the file system cannot take, and one that cannot be started, fail their requests and no more', () => {
+  const runner = new ManualRunner();
+  const jobs = new Jobs(runner);
+  const broken = new Deferred({ kind: 'fsync', fd: 1, dataOnly: false }, 'retry', () => {
+    throw new Error('a bug in the file system');
+  });
+  jobs.park(broken, Buffer.from('1'));
+  runner.ended.push({ id: 1, errno: 0, result: 0 });
+  const resumed: Resumed[] = [];
+  jobs.collect((one) => resumed.push(one));
+  assert.deepEqual(
+    resumed.map(({ resume, errno }) => [resume, errno]),
+    [['done', 5]],
+  );
+  runner.start = () => {
+    throw new Error('no thread to be had');
+  };
+  const finished: number[] = [];
+  const unlucky = new Deferred({ kind: 'fsync', fd: 1, dataOnly: false }, 'retry', (errno) => finished.push(errno));
+  assert.throws(() => jobs.park(unlucky, Buffer.from('2')), /no thread/);
+  assert.deepEqual(finished, [5]);
+  assert.equal(jobs.running, 0);
+});
+
 test('I/O threads work while the thread that asked them is blocked', () => {
   const directory = mkdtempSync(join(tmpdir(), 'plyfs-jobs-'));
   const threads = new IoThreads(2);

@@ -57,11 +57,16 @@ export class IoThreads implements TaskRunner {
   }
 
   close(): void {
+    const { wakeFd } = this;
+    let left = this.threads.length;
     for (const { worker, port } of this.threads) {
+      // A thread may be about to signal its last result: the eventfd is closed behind the last of them.
+      worker.once('exit', () => {
+        if (--left === 0) closeFd(wakeFd);
+      });
       port.close();
-      worker.unref();
     }
-    if (this.wakeFd >= 0) closeFd(this.wakeFd);
+    this.threads.length = 0;
     this.wakeFd = -1;
   }
 

@@ -3,6 +3,8 @@
  *  The serving thread never returns to its event loop, so results are fetched, not received: an I/O thread puts its result into a
  *  message port, counts it in shared memory and wakes the eventfd that the serving loop polls beside the device. */
 
+import { errno } from '../../base/errno.js';
+import { log } from '../../observe/log.js';
 import type { Deferred, Job } from '../../vfs/filesystem.js';
 
 /** What an I/O thread is asked: a job of the file system, or a notification to write to the device. */
@@ -40,7 +42,8 @@ interface Pending {
 
 /** A request whose job has ended. `errno` and `result` are the job's. */
 export interface Resumed {
-  deferred: Deferred;
+  /** What is to be done with it; 'done' also where `finish` failed. */
+  resume: Deferred['resume'];
   request: Buffer;
   errno: number;
   result: number;
@@ -66,7 +69,8 @@ export class Jobs {
     return this.runner.wakeFd;
   }
 
-  /** Keeps `request` (a copy of its own) until the job of `deferred` has ended, and starts the job if it does not run yet. */
+  /** Keeps `request` (a copy of its own) until the job of `deferred` has ended, and starts the job if it does not run yet. Throws if it
+   *  cannot be started (no thread to be had): then nothing is kept and `finish` was called with EIO. */
   park(deferred: Deferred, request: Buffer): void {
     for (const entry of this.pending.values()) {
       if (entry.deferred !== deferred) continue;
@@ -75,7 +79,13 @@ export class Jobs {
     }
     const id = ++this.lastId;
     this.pending.set(id, { deferred, requests: [request] });
-    this.runner.start(id, deferred.job);
+    try {
+      this.runner.start(id, deferred.job);
+    } catch (error) {
+      this.pending.delete(id);
+      deferred.finish(errno.EIO, 0);
+      throw error;
+    }
   }
 
   /** Sends a notification from an I/O thread; nobody waits for it. */
@@ -91,10 +101,8 @@ export class Jobs {
       const entry = this.pending.get(ended.id);
       if (entry === undefined) continue;
       this.pending.delete(ended.id);
-      const { deferred } = entry;
-      const { errno, result } = ended;
-      deferred.finish(errno, result);
-      for (const request of entry.requests) resume({ deferred, request, errno, result });
+      const outcome = finish(entry.deferred, ended);
+      for (const request of entry.requests) resume({ request, ...outcome });
       count += entry.requests.length;
     }
     return count;
@@ -106,5 +114,16 @@ export class Jobs {
 
   close(): void {
     this.runner.close();
+  }
+}
+
+/** Tells the file system that the job has ended. If that fails, so do the requests: EIO and a log line. */
+function finish(deferred: Deferred, { errno: number, result }: TaskResult): Omit<Resumed, 'request'> {
+  try {
+    deferred.finish(number, result);
+    return { resume: deferred.resume, errno: number, result };
+  } catch (error) {
+    log('error', `after ${deferred.job.kind}: ${error instanceof Error ? error.stack : error}`);
+    return { resume: 'done', errno: errno.EIO, result: 0 };
   }
 }

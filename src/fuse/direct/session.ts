@@ -34,7 +34,8 @@ export class Session {
   private readonly jobs: Jobs;
   private readonly spin: Spin;
   private readonly gate: Gate;
-  private isTracing = isTraced('fuse');
+  private worksAhead = true;
+  private readonly isTracing = isTraced('fuse');
   /** When the request at hand was begun. */
   private begunAt = 0;
 
@@ -48,7 +49,7 @@ export class Session {
     this.serving = new Serving(fs, device, options, counters);
     this.jobs = new Jobs(runner);
     this.gate = new Gate(options.gate);
-    this.spin = new Spin(device, this.buffer, options.spinUs, counters, () => fs.idle());
+    this.spin = new Spin(device, this.buffer, options.spinUs, counters, () => this.idle());
   }
 
   /** Serves until the unmount, then waits for the jobs that still run. PRE: the device is non-blocking. */
@@ -106,11 +107,25 @@ export class Session {
     try {
       size = row === undefined ? unknownOpcode(request) : row.run(this.serving, request);
     } catch (error) {
-      if (error instanceof Deferred) this.park(error, length);
-      else this.answer(row, this.errnoFor(error), 0);
+      this.notDone(row, error, length);
       return;
     }
     if (size !== noReply) this.answer(row, 0, size);
+  }
+
+  /** `row` threw: the request waits, or is refused. Nobody waits for the answer to a FORGET. */
+  private notDone(row: Operation | undefined, error: unknown, length: number): void {
+    let refusal = error;
+    try {
+      if (error instanceof Deferred) {
+        this.park(error, length);
+        return;
+      }
+    } catch (failure) {
+      refusal = failure;
+    }
+    const number = this.errnoFor(refusal);
+    if (this.request.opcode !== opcode.FORGET && this.request.opcode !== opcode.BATCH_FORGET) this.answer(row, number, 0);
   }
 
   /** The errno of a refusal; EIO, a log line and a count for anything else. */
@@ -145,6 +160,19 @@ export class Session {
     if (number === 0) writeDevice(this.device, serving.reply.bytes, 0, serving.reply.seal(request, errno.EIO, 0));
   }
 
+  /** Work ahead of the requests; after a failure there is no more of it. */
+  private idle(): boolean {
+    if (!this.worksAhead) return false;
+    try {
+      return this.serving.fs.idle();
+    } catch (error) {
+      this.worksAhead = false;
+      this.counters.add('exceptions');
+      log('error', `working ahead: ${error instanceof Error ? error.stack : error}`);
+      return false;
+    }
+  }
+
   private park(deferred: Deferred, length: number): void {
     const copy = alignedBuffer(length);
     this.request.bytes.copy(copy, 0, 0, length);
@@ -157,7 +185,7 @@ export class Session {
     this.jobs.collect(this.resume);
   }
 
-  private readonly resume = ({ deferred, request: bytes, errno: number, result }: Resumed): void => {
+  private readonly resume = ({ resume, request: bytes, errno: number, result }: Resumed): void => {
     const { request } = this;
     this.begunAt = performance.now();
     request.take(bytes);
@@ -165,7 +193,7 @@ export class Session {
       const length = request.words[0]!; // checked when the request came
       request.open(length);
       const row = operationByOpcode[request.opcode];
-      if (deferred.resume === 'retry') this.dispatch(row, length);
+      if (resume === 'retry') this.dispatch(row, length);
       else this.answer(row, number, number === 0 ? this.resultBody(result) : 0);
     } finally {
       request.take(this.buffer);
