@@ -7,7 +7,7 @@ import { PlyfsError } from '../base/errors.js';
 import type { DriverOptions } from '../fuse/driver.js';
 import type { OverlayConfig } from '../overlay/config.js';
 import { mountTable } from '../sys/mount.js';
-import { type MountedImage, refuseStoreOverlap } from './mount-image.js';
+import type { MountedImage } from './mount-image.js';
 import type { MountOptions } from './mount-options.js';
 import { Claims, type MountRequest, type PreparedMount } from './mount-request.js';
 import { codeOf, isDeadMount, isInside, mountPointPath, realDirectory, wrongPath } from './paths.js';
@@ -139,6 +139,17 @@ function refuseOverlaps(layers: readonly string[], writable: Writable | undefine
   }
   if (upper !== work && (isInside(upper, work) || isInside(work, upper))) {
     refuse(`upper ${upper} and work directory ${work} lie inside each other: make them neighbours`);
+  }
+}
+
+/** The store serves the mount's own reads: it must not lie under the mount, nor the mount in it. */
+function refuseStoreOverlap(image: MountedImage, target: string): void {
+  const { storeRoot } = image;
+  if (isInside(target, storeRoot)) {
+    throw new PlyfsError('overlap', `target ${target} lies inside the store ${storeRoot}: mount somewhere else`);
+  }
+  if (isInside(storeRoot, target)) {
+    throw new PlyfsError('overlap', `the store ${storeRoot} would be hidden by the mount on ${target}: mount somewhere else`);
   }
 }
 

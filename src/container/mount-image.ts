@@ -13,7 +13,6 @@ import { putUse, removeUse } from '../store/uses.js';
 import { newContainer } from './create.js';
 import type { MountOptions } from './mount-options.js';
 import type { ImageRequest } from './mount-request.js';
-import { isInside } from './paths.js';
 
 /** The image of a mount: plain data, which the serving thread opens. */
 export interface MountedImage {
@@ -66,17 +65,6 @@ async function makeContainer(store: Store, request: ImageRequest, options: Mount
 
 function storedId(image: LocatedImage): Digest | undefined {
   return image.kind === 'store' ? image.id : undefined;
-}
-
-/** The store serves the mount's own reads: it must not lie under the mount, nor the mount in it. */
-export function refuseStoreOverlap(image: MountedImage, target: string): void {
-  const { storeRoot } = image;
-  if (isInside(target, storeRoot)) {
-    throw new PlyfsError('overlap', `target ${target} lies inside the store ${storeRoot}: mount somewhere else`);
-  }
-  if (isInside(storeRoot, target)) {
-    throw new PlyfsError('overlap', `the store ${storeRoot} would be hidden by the mount on ${target}: mount somewhere else`);
-  }
 }
 
 /** rmi refuses the image until the returned function is called, or the process ends. */

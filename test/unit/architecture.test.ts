@@ -96,3 +96,34 @@ test('the architecture test sees an edge that goes up, one across towers, and a 
   assert.deepEqual(violations(right, edges, adaptors), []);
   assert.ok(importsOf('src/sys/libc.ts').some(({ from }) => from === 'koffi'));
 });
+
+/** What node loads before the first statement of `file` runs: type imports are gone by then. */
+function loadedWith(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  const text = readFileSync(join(root, file), 'utf8');
+  for (const match of text.matchAll(/^(?:import|export)\s(?!type\b)[^'"]*?from '(\.[^']+)'|^import '(\.[^']+)'/gms)) {
+    const from = match[1] ?? match[2] ?? '';
+    loadedWith(relative(root, join(root, dirname(file), from)).replace(/\.js$/, '.ts'), seen);
+  }
+  return seen;
+}
+
+test('a mount of directories starts without loading images, the command package or, in the main thread, the engine', () => {
+  const main = [
+    ...loadedWith('src/cli/mount-process.ts'),
+    ...loadedWith('src/cli/mount-run.ts'),
+    ...loadedWith('src/fuse/direct/driver.ts'),
+  ];
+  const heavy = /^src\/(image|store|oci|tar|registry|overlay|layers)\/|direct\/session|cli\/command\.ts|structs\.ts/;
+  assert.deepEqual(
+    main.filter((file) => heavy.test(file)),
+    [],
+  );
+  const serving = [...loadedWith('src/container/serve.ts')];
+  assert.deepEqual(
+    serving.filter((file) => /^src\/(image|store|oci|registry)\//.test(file)),
+    [],
+  );
+  assert.ok(serving.includes('src/fuse/direct/session.ts'));
+});

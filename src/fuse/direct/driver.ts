@@ -14,7 +14,7 @@ import { setIoFlusher } from '../../sys/process.js';
 import type { FileSystem } from '../../vfs/filesystem.js';
 import type { Attachment, Driver, DriverOptions } from '../driver.js';
 import { checkTarget, replaceStale, unmountTarget } from '../mount-point.js';
-import { maxWriteBytes } from './negotiate.js';
+import { maxWriteBytes } from '../protocol/constants.js';
 
 const devicePath = '/dev/fuse';
 /** Copies and fsyncs that run at a time. */

@@ -5,7 +5,15 @@ import { FsError } from '../../base/errors.js';
 import { log } from '../../observe/log.js';
 import { trace } from '../../observe/trace.js';
 import type { DriverOptions, IoMode } from '../driver.js';
-import { fuseMajor, fuseMinorMax, fuseMinorMin, type InitFlag, inHeaderSize, initFlag } from '../protocol/constants.js';
+import {
+  fuseMajor,
+  fuseMinorMax,
+  fuseMinorMin,
+  type InitFlag,
+  inHeaderSize,
+  initFlag,
+  maxWriteBytes,
+} from '../protocol/constants.js';
 import { initIn, initOut } from '../protocol/structs.js';
 import { bodyWord } from './reply.js';
 import type { Request } from './request.js';
@@ -22,8 +30,6 @@ export interface Agreement {
 
 export type ResolvedIo = Exclude<IoMode, 'auto'>;
 
-/** Largest WRITE and READ: 256 pages, the kernel's default limit (fs.fuse.max_pages_limit). */
-export const maxWriteBytes = 1 << 20;
 const pageBytes = 4096;
 /** Of fuse_init_in before INIT_EXT gave it flags2. */
 const compatInitSize = 16;

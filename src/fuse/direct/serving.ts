@@ -6,9 +6,10 @@ import type { Counters } from '../../observe/counters.js';
 import type { FileSystem } from '../../vfs/filesystem.js';
 import type { DriverOptions } from '../driver.js';
 import { type Lifetime, lifetime } from '../protocol/attributes.js';
+import { maxWriteBytes } from '../protocol/constants.js';
 import { entryOut } from '../protocol/structs.js';
 import { Listing } from './listing.js';
-import { type Agreement, maxWriteBytes, resolveIo } from './negotiate.js';
+import { type Agreement, resolveIo } from './negotiate.js';
 import { OpenFiles } from './open-files.js';
 import { Reply } from './reply.js';
 

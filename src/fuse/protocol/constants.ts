@@ -5,6 +5,9 @@ export const fuseMajor = 7;
 export const fuseMinorMin = 31;
 export const fuseMinorMax = 45;
 
+/** Largest WRITE and READ: 256 pages, the kernel's default limit (fs.fuse.max_pages_limit). */
+export const maxWriteBytes = 1 << 20;
+
 export const opcode = {
   LOOKUP: 1,
   FORGET: 2,
