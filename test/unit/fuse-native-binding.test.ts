@@ -39,6 +39,6 @@ test('a missing libfuse 2 is told with the command that installs it', { skip: pr
   if (isHere.includes('not installed')) return;
   assert.match(
     messageWhere(noLibrary),
-    /^PlyfsError fuse-native needs libfuse 2: run apt-get install libfuse2, or use --driver direct$/,
+    /^PlyfsError fuse-native needs libfuse 2: run apt-get install libfuse2 .*, or use --driver direct$/,
   );
 });

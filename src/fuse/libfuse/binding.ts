@@ -140,7 +140,10 @@ function refusal(cause: unknown): PlyfsError {
     );
   }
   if (message.includes('libfuse.so')) {
-    return refuse('no-libfuse2', 'fuse-native needs libfuse 2: run apt-get install libfuse2, or use --driver direct');
+    return refuse(
+      'no-libfuse2',
+      'fuse-native needs libfuse 2: run apt-get install libfuse2 (libfuse2t64 on Ubuntu 24.04), or use --driver direct',
+    );
   }
   return refuse('no-fuse-native', `fuse-native cannot be loaded: ${message.split('\n')[0]}; use --driver direct`);
 }
@@ -203,9 +206,10 @@ function intercept(fuse: Fuse, names: readonly OperationName[], receive: (call: 
 
 /** `args` with names as their bytes. */
 function exact(name: OperationName, args: unknown[], record: NativeRecord): unknown[] {
-  const [, second, ...rest] = args;
-  if (twoPaths.has(name)) return [record.path, record.dest];
-  return [record.path, named.has(name) ? record.name : second, ...rest];
+  const exactly: unknown[] = [record.path, ...args.slice(1)];
+  if (twoPaths.has(name)) exactly[1] = record.dest;
+  else if (named.has(name)) exactly[1] = record.name;
+  return exactly;
 }
 
 function answerOf(name: OperationName, args: unknown[], signal: Signal): (result: number) => void {
