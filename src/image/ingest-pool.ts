@@ -15,44 +15,79 @@ const inlineBytes = 4 * 1024 * 1024;
 
 export class IngestPool {
   readonly size = availableParallelism();
-  private readonly idle: Worker[] = [];
-  private readonly all = new Set<Worker>();
+  private readonly idle: IngestThread[] = [];
+  private readonly all = new Set<IngestThread>();
 
   /** As `ingest`. PRE: not more than `size` at a time. */
-  run(job: IngestJob, onBytes: (bytes: number) => void): Promise<Ingested> {
+  async run(job: IngestJob, onBytes: (bytes: number) => void): Promise<Ingested> {
     if (job.location.size <= inlineBytes) return ingest(job, onBytes);
-    const worker = this.idle.pop() ?? this.start();
-    return new Promise((resolve, reject) => {
-      const end = (): void => {
-        worker.removeAllListeners();
-      };
-      worker.on('message', (message: WorkerMessage) => {
-        if (message.kind === 'bytes') return onBytes(message.bytes);
-        end();
-        this.idle.push(worker);
-        if (message.kind === 'done') resolve(message.result);
-        else reject(message.code === undefined ? new Error(message.text) : new PlyfsError(message.code, message.text));
-      });
-      worker.on('error', (error) => {
-        end();
-        this.all.delete(worker);
-        reject(error);
-      });
-      worker.postMessage(job);
-    });
+    const thread = this.idle.pop() ?? this.start();
+    try {
+      return await thread.run(job, onBytes);
+    } finally {
+      if (thread.isAlive) this.idle.push(thread);
+      else this.all.delete(thread);
+    }
   }
 
-  private start(): Worker {
-    const worker = new Worker(new URL('./ingest-worker.js', import.meta.url));
-    this.all.add(worker);
-    return worker;
+  private start(): IngestThread {
+    const thread = new IngestThread();
+    this.all.add(thread);
+    return thread;
   }
 
   /** Ends the threads; jobs under way are given up. */
   async close(): Promise<void> {
-    const workers = [...this.all];
+    const threads = [...this.all];
     this.all.clear();
     this.idle.length = 0;
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    await Promise.all(threads.map((thread) => thread.end()));
+  }
+}
+
+interface Current {
+  readonly onBytes: (bytes: number) => void;
+  readonly resolve: (result: Ingested) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One worker. Its listeners stay for its whole life: those of a Worker that are removed and added again hear nothing (Node 20). */
+class IngestThread {
+  isAlive = true;
+  private readonly worker = new Worker(new URL('./ingest-worker.js', import.meta.url));
+  private current: Current | undefined;
+
+  constructor() {
+    this.worker.on('message', (message: WorkerMessage) => this.hear(message));
+    this.worker.on('error', (error) => this.fail(error));
+    this.worker.on('exit', (code) => this.fail(new Error(`the worker that takes layers in ended with ${code}`)));
+  }
+
+  run(job: IngestJob, onBytes: (bytes: number) => void): Promise<Ingested> {
+    return new Promise((resolve, reject) => {
+      this.current = { onBytes, resolve, reject };
+      this.worker.postMessage(job);
+    });
+  }
+
+  private hear(message: WorkerMessage): void {
+    const { current } = this;
+    if (message.kind === 'bytes') {
+      current?.onBytes(message.bytes);
+      return;
+    }
+    this.current = undefined;
+    if (message.kind === 'done') current?.resolve(message.result);
+    else current?.reject(message.code === undefined ? new Error(message.text) : new PlyfsError(message.code, message.text));
+  }
+
+  private fail(error: unknown): void {
+    this.isAlive = false;
+    this.current?.reject(error);
+    this.current = undefined;
+  }
+
+  async end(): Promise<void> {
+    await this.worker.terminate();
   }
 }

@@ -208,6 +208,17 @@ test('two loads at once, one layer in common: both are there, the layer once', {
   assert.equal(image.readFile('/big').length, 6 << 20);
 });
 
+test('more large layers than threads: each is taken in, and a damaged one is told', { timeout: 60_000 }, async () => {
+  const layers = [1, 2, 3, 4, 5].map((seed) => rawTar({ name: `f${seed}`, data: patternBytes(seed, 5 << 20) }));
+  const store = newStore();
+  await loadPath(store, write(legacyArchive(partsOf(...layers))), { platform: undefined });
+  using image = await openImage('old:1', { root: store.root });
+  assert.deepEqual(image.readFile('/f5'), patternBytes(5, 5 << 20));
+  const stored = layers.map((layer, at) => (at === 3 ? Buffer.concat([layer, Buffer.alloc(512)]) : layer));
+  const broken = write(legacyArchive({ ...partsOf(...layers), stored }, 'broken:1'));
+  await assert.rejects(loadPath(newStore(), broken, { platform: undefined }), /layer sha256:\w+ is damaged/);
+});
+
 test('the commands speak as docker does', async () => {
   const store = newStore();
   plyfs(store, 'load', '-i', write(legacyArchive(partsOf(base, top))));
