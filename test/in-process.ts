@@ -7,6 +7,7 @@ import { FsError } from '../src/base/errors.js';
 import { isDirectory, isRegular, isSymlink, kindName, S_IFMT, typeOfMode } from '../src/base/mode.js';
 import type { Name } from '../src/base/name.js';
 import { Counters } from '../src/observe/counters.js';
+import type { OverlayConfig } from '../src/overlay/config.js';
 import { openOverlay } from '../src/overlay/open.js';
 import { copyData, copyFileRange, fdatasync, fsync } from '../src/sys/file.js';
 import { type Caller, Deferred, type FileSystem, type NodeId, rootNode } from '../src/vfs/filesystem.js';
@@ -34,8 +35,11 @@ function nameOf(text: string): Name {
 
 const never = 'omit';
 
-/** The engine on a stage's directories, with the options of a plain mount. Changes the process's umask. */
-export function openEngine({ lower, upper, work }: Omit<StackPaths, 'target'>): InProcessView {
+/** The engine on a stage's directories, with the options of a plain mount but for `other`. Changes the process's umask. */
+export function openEngine(
+  { lower, upper, work }: Omit<StackPaths, 'target'>,
+  other: Partial<OverlayConfig> = {},
+): InProcessView {
   const writable = upper === undefined || work === undefined ? {} : { upper, work };
   const rest = {
     isVolatile: false,
@@ -45,7 +49,7 @@ export function openEngine({ lower, upper, work }: Omit<StackPaths, 'target'>): 
     redirectDir: true,
     posixAcl: true,
   } as const;
-  return new InProcessView(openOverlay({ layers: lower, ...writable, ...rest }, new Counters()));
+  return new InProcessView(openOverlay({ layers: lower, ...writable, ...rest, ...other }, new Counters()));
 }
 
 export class InProcessView {
@@ -152,8 +156,8 @@ export class InProcessView {
         if (!(error instanceof Deferred)) throw error;
         const { failure, result } = doJob(error);
         error.finish(failure, result);
-        if (error.resume === 'retry') continue;
         if (failure !== 0) throw new FsError(failure);
+        if (error.resume === 'retry') continue;
         return result as T; // an operation that is answered by its job returns the job's number
       }
     }
@@ -559,7 +563,8 @@ export class InProcessView {
   }
 }
 
-function doJob({ job }: Deferred): { failure: number; result: number } {
+/** Does here what a driver has an I/O thread do. */
+export function doJob({ job }: Deferred): { failure: number; result: number } {
   try {
     if (job.kind === 'copy') return { failure: 0, result: copyData(job.source, job.sourceStart, job.target, job.length) };
     if (job.kind === 'copy-range')

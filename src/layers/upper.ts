@@ -4,7 +4,7 @@
 import { errno } from '../base/errno.js';
 import { errnoOf } from '../base/errors.js';
 import { dirType, S_IFCHR, S_IFREG } from '../base/mode.js';
-import { bytesFromName, type Name, nameFromText } from '../base/name.js';
+import { bytesFromName, type Name, nameFromText, nameMax } from '../base/name.js';
 import { log } from '../observe/log.js';
 import { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, RENAME_EXCHANGE, RENAME_WHITEOUT } from '../sys/constants.js';
 import { readDirectory } from '../sys/dir.js';
@@ -14,7 +14,7 @@ import { getxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
 import type { Descriptors } from './descriptors.js';
 import { DirectoryLayer, openDirectory } from './directory-layer.js';
 import type { LayerDir } from './layer.js';
-import { type MarkerFormat, markerFormats, opaqueName, privatePrefixes, whiteoutName } from './markers.js';
+import { type MarkerFormat, markerFormats, opaqueName, privatePrefixes, whiteoutName, whiteoutPrefix } from './markers.js';
 import { decodeOrigin, decodePlainOrigin, encodePlainOrigin, type Origin } from './origin.js';
 
 const self = '' as Name;
@@ -110,28 +110,61 @@ export class Upper extends DirectoryLayer {
     }
   }
 
-  /** The whiteout of `name` no longer hides: an object of that name has just been made beside it, or is to be. PRE: `.wh.` spelling, or
-   *  no object of that name. */
-  removeWhiteout(dirFd: number, name: Name): void {
-    unlinkAt(dirFd, this.format.whiteout === 'file' ? whiteoutName(name) : name);
-  }
-
   /** Takes the object `name` out of the upper and leaves a whiteout, in one step. Returns where it is in the work directory now. */
   moveOutLeavingWhiteout(dirFd: number, name: Name): Name {
     const out = this.temporaryName();
     if (this.format.whiteout === 'file') {
-      this.makeMarkerFile(dirFd, whiteoutName(name));
-      renameAt(dirFd, name, this.workFd, out);
+      this.renameLeavingFile(dirFd, name, this.workFd, out);
       return out;
     }
     try {
       renameAt(dirFd, name, this.workFd, out, RENAME_WHITEOUT);
     } catch (error) {
-      if (!isRefusal(error)) throw error;
-      mknodAt(this.workFd, out, S_IFCHR, 0);
-      renameAt(this.workFd, out, dirFd, name, RENAME_EXCHANGE);
+      // RENAME_WHITEOUT makes an inode; the shared whiteout needs none, so that deleting works on a full disk.
+      if (!isRefusal(error) && !isNoRoom(error)) throw error;
+      this.linkWhiteout(this.workFd, out);
+      this.orDiscard(out, () => renameAt(this.workFd, out, dirFd, name, RENAME_EXCHANGE));
     }
     return out;
+  }
+
+  /** Renames an object of the upper and leaves a whiteout under its old name. */
+  renameLeavingWhiteout(dirFd: number, name: Name, newDirFd: number, newName: Name): void {
+    if (this.format.whiteout === 'file') {
+      this.renameLeavingFile(dirFd, name, newDirFd, newName);
+      return;
+    }
+    try {
+      renameAt(dirFd, name, newDirFd, newName, RENAME_WHITEOUT);
+    } catch (error) {
+      if (!isRefusal(error) && !isNoRoom(error)) throw error;
+      // What can be refused comes first: the whiteout is there before the name goes.
+      const whiteout = this.temporaryName();
+      this.linkWhiteout(this.workFd, whiteout);
+      this.orDiscard(whiteout, () => renameAt(dirFd, name, newDirFd, newName));
+      renameAt(this.workFd, whiteout, dirFd, name);
+    }
+  }
+
+  /** A `.wh.` file beside the object that it names hides nothing of it, so it comes first. */
+  private renameLeavingFile(dirFd: number, name: Name, newDirFd: number, newName: Name): void {
+    const isMade = this.makeMarkerFile(dirFd, whiteoutName(name));
+    try {
+      renameAt(dirFd, name, newDirFd, newName);
+    } catch (error) {
+      if (isMade) unlinkAt(dirFd, whiteoutName(name));
+      throw error;
+    }
+  }
+
+  /** Does `work`; if it fails the object `made` of the work directory goes. */
+  orDiscard(made: Name, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.discard(made);
+      throw error;
+    }
   }
 
   /** Takes the object `name` out of the upper; nothing stays. */
@@ -143,21 +176,41 @@ export class Upper extends DirectoryLayer {
 
   /** Moves the finished object `made` of the work directory to its place, where nothing or (`isCovered`) a whiteout is. One step. */
   moveIn(made: Name, isDirectory: boolean, dirFd: number, name: Name, isCovered: boolean): void {
-    const isDeviceThere = isCovered && this.format.whiteout !== 'file';
-    if (isDeviceThere && isDirectory) {
-      renameAt(this.workFd, made, dirFd, name, RENAME_EXCHANGE);
-      unlinkAt(this.workFd, made);
-      return;
-    }
-    renameAt(this.workFd, made, dirFd, name);
-    if (isCovered && !isDeviceThere) this.removeWhiteout(dirFd, name);
+    if (isCovered && isDirectory && this.exchange(this.workFd, made, dirFd, name)) unlinkAt(this.workFd, made);
+    else renameAt(this.workFd, made, dirFd, name);
+    if (isCovered) this.dropWhiteoutFile(dirFd, name);
   }
 
-  private makeMarkerFile(dirFd: number, name: Name): void {
+  /** Lets two names change places; false where the second is not there (what hides the name is a `.wh.` file). */
+  exchange(dirFd: number, name: Name, otherFd: number, other: Name): boolean {
+    try {
+      renameAt(dirFd, name, otherFd, other, RENAME_EXCHANGE);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) !== errno.ENOENT) throw error;
+      return false;
+    }
+  }
+
+  /** The `.wh.` file of a name that shows again. An upper may have been begun in that spelling and gone on in another. It hides nothing
+   *  of its own layer, so where it cannot go it may stay. */
+  dropWhiteoutFile(dirFd: number, name: Name): void {
+    if (name.length + whiteoutPrefix.length > nameMax) return;
+    try {
+      unlinkAt(dirFd, whiteoutName(name));
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+    }
+  }
+
+  /** Whether it was not there before. */
+  private makeMarkerFile(dirFd: number, name: Name): boolean {
     try {
       closeFd(openAt(dirFd, name, O_CREAT | O_EXCL | O_RDWR, S_IFREG | 0o600));
+      return true;
     } catch (error) {
       if (errnoOf(error) !== errno.EEXIST) throw error;
+      return false;
     }
   }
 
@@ -180,18 +233,26 @@ export class Upper extends DirectoryLayer {
     return this.getPrivate(fd, self, 'redirect')?.toString('latin1') as Name | undefined; // the bytes of a path
   }
 
-  setImpure(fd: number): void {
-    if (this.format.prefix !== '') this.setPrivate(fd, self, 'impure', yes);
+  /** Notes that the directory holds copied-up objects. Best effort: without it only d_ino differs at the next mount. Whether it is noted. */
+  setImpure(fd: number): boolean {
+    return this.format.prefix === '' || this.tryPrivate(fd, self, 'impure', yes);
   }
 
   /** Notes where an object was copied up from. Best effort: without it only the inode number changes at the next mount. */
   setOrigin(dirFd: number, name: Name, origin: Buffer | Origin): void {
     if (this.format.prefix === '') return;
+    if (Buffer.isBuffer(origin)) this.tryPrivate(dirFd, name, 'origin', origin);
+    else this.tryPrivate(dirFd, name, 'plyfs.origin', encodePlainOrigin(origin));
+  }
+
+  /** False where there is no right, or no room, for the mark. */
+  private tryPrivate(dirFd: number, name: Name, key: string, value: Buffer): boolean {
     try {
-      if (Buffer.isBuffer(origin)) this.setPrivate(dirFd, name, 'origin', origin);
-      else this.setPrivate(dirFd, name, 'plyfs.origin', encodePlainOrigin(origin));
+      this.setPrivate(dirFd, name, key, value);
+      return true;
     } catch (error) {
-      if (!isRefusal(error) && errnoOf(error) !== errno.ENOSPC && errnoOf(error) !== errno.E2BIG) throw error;
+      if (!isRefusal(error) && !isNoRoom(error)) throw error;
+      return false;
     }
   }
 
@@ -269,6 +330,12 @@ export function isRefusal(error: unknown): boolean {
     number === errno.EACCES ||
     number === errno.ENOSYS
   );
+}
+
+/** No room on the disk or in the inode. */
+export function isNoRoom(error: unknown): boolean {
+  const number = errnoOf(error);
+  return number === errno.ENOSPC || number === errno.EDQUOT || number === errno.E2BIG;
 }
 
 function ensureDirectory(fd: number, name: Name): void {

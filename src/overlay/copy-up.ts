@@ -2,7 +2,7 @@
  *  directory, then renamed. Owner, mode, times to the nanosecond, xattrs, ACLs and holes stay. Names of one lower file stay one file. */
 
 import { errno } from '../base/errno.js';
-import { errnoOf, FsError } from '../base/errors.js';
+import { FsError } from '../base/errors.js';
 import { dirType, S_IFMT } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import { DirectoryLayer } from '../layers/directory-layer.js';
@@ -14,6 +14,7 @@ import { encodeOrigin, type Origin } from '../layers/origin.js';
 import type { Directory } from '../layers/tree.js';
 import type { Place } from '../layers/union.js';
 import { isRefusal } from '../layers/upper.js';
+import { log } from '../observe/log.js';
 import { trace } from '../observe/trace.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../sys/constants.js';
 import { clone, copyData, ftruncate, startWriteback } from '../sys/file.js';
@@ -34,17 +35,10 @@ const self = '' as Name;
 /** Larger files are copied outside the serving thread, in bytes. */
 const inlineCopyMax = 1 << 20;
 
-/** A copy under way in another thread. */
-interface Copying {
-  made: Name;
-  file: OpenFile;
-  deferred: Deferred;
-}
-
 export class CopyUp {
-  private readonly underWay = new Map<NodeIndex, Copying>();
-  /** Errnos of copies that failed in another thread, for the request that runs again. */
-  private readonly failed = new Map<NodeIndex, number>();
+  private readonly underWay = new Map<NodeIndex, Deferred>();
+  /** Told of a node that a copy under way had kept alive: one reference to take back. */
+  onCopied: ((node: NodeIndex) => void) | undefined;
 
   constructor(private readonly view: View) {}
 
@@ -65,16 +59,12 @@ export class CopyUp {
     if (isLinked) findOtherNames(view, node, this.inodeInLayer(node));
     for (const entry of view.tree.entriesOf(node)) this.ensure(view.tree.names.directory(entry));
     if (nodes.type(node) === dirType.reg) this.copyFile(node, Math.min(keep, nodes.size(node)));
-    else this.publish(node, this.makeSpecial(node), undefined);
+    else this.copySpecial(node);
   }
 
   private throwIfUnderWay(node: NodeIndex): void {
     const copying = this.underWay.get(node);
-    if (copying !== undefined) throw copying.deferred;
-    const failure = this.failed.get(node);
-    if (failure === undefined) return;
-    this.failed.delete(node);
-    throw new FsError(failure, 'copy-up');
+    if (copying !== undefined) throw copying;
   }
 
   // ---- directories -----------------------------------------------------------------------------------------------------------------
@@ -107,6 +97,7 @@ export class CopyUp {
         layer.inodeSpace,
         this.inodeInLayer(node),
       );
+      view.markImpure(parent);
       crashPoint('copy-up-directory');
       upper.moveIn(made, true, view.upperFd(parent), name, false);
     });
@@ -150,6 +141,8 @@ export class CopyUp {
   private copyElsewhere(node: NodeIndex, source: OpenFile, made: Name, file: OpenFile, length: number): Deferred {
     const { view } = this;
     view.files.pin(node);
+    // Whatever happens to its names and users meanwhile, the number stays this file's.
+    view.tree.nodes.addReferences(node, 1);
     const job = { kind: 'copy', source: source.fd, sourceStart: source.start, target: file.fd, length } as const;
     const deferred = new Deferred(job, 'retry', (failure) => {
       this.underWay.delete(node);
@@ -160,13 +153,14 @@ export class CopyUp {
         this.finishFile(node, made, file);
         view.counters.add('copyUpBytes', length);
       } catch (error) {
-        this.failed.set(node, errnoOf(error) ?? errno.EIO);
         file.close();
         view.upper.discard(made);
-        if (errnoOf(error) === undefined) throw error;
+        throw error;
+      } finally {
+        this.onCopied?.(node);
       }
     });
-    this.underWay.set(node, { made, file, deferred });
+    this.underWay.set(node, deferred);
     return deferred;
   }
 
@@ -180,7 +174,7 @@ export class CopyUp {
     this.publish(node, made, file);
   }
 
-  private makeSpecial(node: NodeIndex): Name {
+  private copySpecial(node: NodeIndex): void {
     const { upper, union, tree } = this.view;
     const made = upper.temporaryName();
     const place = union.locate(node);
@@ -192,11 +186,11 @@ export class CopyUp {
     this.discardOnError(made, () => {
       this.putXattrs(made, node);
       this.putAttributes(made, node);
+      this.publish(node, made, undefined);
     });
-    return made;
   }
 
-  /** Gives the finished object of the work directory the node's names. */
+  /** Gives the finished object of the work directory the node's names. After an FsError it has none of them. */
   private publish(node: NodeIndex, made: Name, file: OpenFile | undefined): void {
     const { view } = this;
     const { tree, upper, union } = view;
@@ -207,12 +201,11 @@ export class CopyUp {
       const sourceFd = layer instanceof DirectoryLayer ? layer.fd(place.dir) : undefined;
       this.putOrigin(made, sourceFd, place.name, layer.inodeSpace, this.inodeInLayer(node));
     }
-    this.discardOnError(made, () => {
-      for (const [i, entry] of entries.entries()) this.publishName(node, made, entry, i === entries.length - 1);
-    });
-    if (entries.length === 0) {
+    if (entries.length > 0) {
+      this.placeNames(made, entries);
+    } else {
       unlinkAt(upper.workFd, made);
-      view.files.pin(node);
+      if (file !== undefined) view.files.pin(node);
     }
     if (file !== undefined) view.files.adopt(node, file);
     else view.files.drop(node);
@@ -224,16 +217,29 @@ export class CopyUp {
     trace('copyup', () => `copyup node=${node} names=${entries.length}`);
   }
 
-  private publishName(_node: NodeIndex, made: Name, entry: EntryIndex, isLast: boolean): void {
+  /** All names or none. */
+  private placeNames(made: Name, entries: readonly EntryIndex[]): void {
     const { view } = this;
-    const parent = view.tree.directoryOf(entry);
-    view.stat(parent.node);
-    const fd = view.upperFd(parent);
-    const name = view.tree.names.name(entry);
-    if (isLast) view.upper.moveIn(made, false, fd, name, false);
-    else linkAt(view.upper.workFd, made, fd, name);
-    view.tree.names.setFlag(entry, hasLowerFlag);
-    this.keepTimes(parent);
+    const { upper, tree } = view;
+    const parents = entries.map((entry) => tree.directoryOf(entry));
+    for (const parent of parents) {
+      view.stat(parent.node);
+      view.markImpure(parent);
+    }
+    let placed = 0;
+    try {
+      for (const [i, entry] of entries.entries()) {
+        const fd = view.upperFd(parents[i]!); // one of each entry
+        if (i < entries.length - 1) linkAt(upper.workFd, made, fd, tree.names.name(entry));
+        else upper.moveIn(made, false, fd, tree.names.name(entry), false);
+        placed++;
+      }
+    } catch (error) {
+      for (let i = 0; i < placed; i++) upper.discardAt(view.upperFd(parents[i]!), tree.names.name(entries[i]!)); // as above
+      throw error;
+    }
+    for (const entry of entries) tree.names.setFlag(entry, hasLowerFlag);
+    for (const parent of parents) this.keepTimes(parent);
   }
 
   // ---- what every copied object gets ---------------------------------------------------------------------------------------------------
@@ -249,15 +255,14 @@ export class CopyUp {
     view.counters.add('copyUps');
   }
 
-  /** A copy-up is no change of the directory: its times stay. It is marked as holding objects with a foreign inode number. */
+  /** A copy-up is no change of the directory: its times stay. The copy-up has happened: nobody is refused any more. */
   private keepTimes(parent: Directory): void {
-    const { view } = this;
-    const fd = view.upperFd(parent);
-    if (!parent.isImpure) {
-      parent.isImpure = true;
-      view.upper.setImpure(fd);
+    try {
+      this.putTimes(this.view.upperFd(parent), self, parent.node);
+    } catch (error) {
+      if (!(error instanceof FsError)) throw error;
+      log('warn', `a directory's times are those of a copy-up in it: ${error.message}`);
     }
-    this.putTimes(fd, self, parent.node);
   }
 
   private putXattrs(made: Name, node: NodeIndex): void {

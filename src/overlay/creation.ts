@@ -264,17 +264,17 @@ export class Creation {
     this.copyUp.ensure(node);
     this.copyUp.ensure(parent);
     const fd = view.upperFd(directory);
+    view.markOrigin(directory, node);
     if (entry === 0) {
       this.linkTo(node, fd, name);
     } else {
       const made = upper.temporaryName();
       this.linkTo(node, upper.workFd, made);
-      upper.moveIn(made, false, fd, name, true);
+      upper.orDiscard(made, () => upper.moveIn(made, false, fd, name, true));
     }
     if (entry !== 0) tree.pointEntry(directory, entry, node);
     else tree.addEntry(directory, name, node, 0);
     tree.nodes.addReferences(node, 1);
-    view.markOrigin(directory, node);
     view.restat(node);
     union.setLinkedNode(0, union.lastAttributes.ino, node);
     view.touched(directory);

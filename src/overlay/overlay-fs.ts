@@ -61,6 +61,7 @@ export class OverlayFs implements FileSystem {
     this.xattrs = new Xattrs(view, this.copyUp);
     this.ahead = new ReadAhead(view);
     this.memory = new Memory(view, view.config.namesMax ?? namesMaxDefault);
+    this.copyUp.onCopied = (node) => this.removal.forget(node, 1);
     view.union.onDrop = (node) => view.files.drop(node);
   }
 

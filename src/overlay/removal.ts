@@ -1,7 +1,7 @@
 /** unlink and rmdir: a name goes; what lower layers would show there is covered by a whiteout in the same step. No data moves. */
 
 import { errno } from '../base/errno.js';
-import { FsError } from '../base/errors.js';
+import { errnoOf, FsError } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import { type EntryIndex, entryFlag } from '../layers/name-table.js';
@@ -23,7 +23,7 @@ export class Removal {
     const { upper, tree } = view;
     const directory = view.directory(parent);
     const entry = view.entry(directory, name);
-    const node = tree.names.node(entry);
+    const node = view.union.statEntry(entry);
     if (tree.nodes.isDirectory(node)) throw new FsError(errno.EISDIR);
     this.copyUp.ensure(parent);
     this.keepForHolders(node);
@@ -58,10 +58,20 @@ export class Removal {
     const hides = view.hidesLower(entry);
     if (!view.isUpper(node)) upper.putWhiteout(fd, name);
     else if (hides) this.discardDirectory(upper.moveOutLeavingWhiteout(fd, name));
-    else if (target.whiteouts > 0 || upper.format.whiteout === 'file') this.discardDirectory(upper.moveOut(fd, name));
-    else rmdirAt(fd, name);
+    else if (target.whiteouts > 0 || !this.isRemovedEmpty(fd, name)) this.discardDirectory(upper.moveOut(fd, name));
     this.forgetName(directory, entry, hides);
     this.lostName(node);
+  }
+
+  /** False where the disk holds what the view does not show: `.wh.` files. */
+  private isRemovedEmpty(fd: number, name: Name): boolean {
+    try {
+      rmdirAt(fd, name);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) !== errno.ENOTEMPTY) throw error;
+      return false;
+    }
   }
 
   private discardDirectory(out: Name): void {

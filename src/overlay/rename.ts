@@ -7,7 +7,6 @@ import type { Name } from '../base/name.js';
 import { type EntryIndex, entryFlag } from '../layers/name-table.js';
 import type { NodeIndex } from '../layers/node-table.js';
 import { type Directory, rootIndex } from '../layers/tree.js';
-import { isRefusal } from '../layers/upper.js';
 import { renameAt, unlinkAt } from '../sys/namespace.js';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from '../vfs/filesystem.js';
 import type { CopyUp } from './copy-up.js';
@@ -132,30 +131,16 @@ export class Rename {
     const toFd = view.upperFd(to.directory);
     const isDirectory = tree.nodes.isDirectory(from.node);
     const isCovered = to.entry !== 0 && to.node === 0;
-    const isFileFormat = upper.format.whiteout === 'file';
     if (to.node !== 0 && isDirectory && view.isUpper(to.node)) this.clearTarget(to, toFd);
-    if (isCovered && isDirectory && !isFileFormat) {
-      // the target's whiteout changes places with the directory and may serve at the source
-      renameAt(fromFd, from.name, toFd, to.name, RENAME_EXCHANGE);
+    if (isCovered && isDirectory && upper.exchange(fromFd, from.name, toFd, to.name)) {
+      // the target's whiteout has changed places with the directory and may serve at the source
       if (!hides) unlinkAt(fromFd, from.name);
-      return;
+    } else if (hides) {
+      upper.renameLeavingWhiteout(fromFd, from.name, toFd, to.name);
+    } else {
+      renameAt(fromFd, from.name, toFd, to.name);
     }
-    this.renameLeaving(fromFd, from.name, toFd, to.name, hides);
-    if (isCovered && isFileFormat) upper.removeWhiteout(toFd, to.name);
-  }
-
-  private renameLeaving(fromFd: number, name: Name, toFd: number, newName: Name, hides: boolean): void {
-    const { upper } = this.view;
-    if (hides && upper.format.whiteout !== 'file') {
-      try {
-        renameAt(fromFd, name, toFd, newName, RENAME_WHITEOUT);
-        return;
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-      }
-    }
-    renameAt(fromFd, name, toFd, newName);
-    if (hides) upper.putWhiteout(fromFd, name);
+    if (isCovered) upper.dropWhiteoutFile(toFd, to.name);
   }
 
   /** An empty directory of the view may hold whiteouts on disk, and rename(2) wants it empty there too. */
@@ -163,13 +148,12 @@ export class Rename {
     const { view } = this;
     const { upper, tree } = view;
     const target = tree.directory(to.node);
-    if (target.whiteouts === 0 && upper.format.whiteout !== 'file') return;
     if (upper.format.whiteout === 'file') {
       upper.discard(view.hidesLower(to.entry) ? upper.moveOutLeavingWhiteout(toFd, to.name) : upper.moveOut(toFd, to.name));
       return;
     }
     const fd = view.upperFd(target);
-    upper.setOpaque(fd);
+    if (target.whiteouts > 0) upper.setOpaque(fd);
     upper.emptyDirectory(fd);
   }
 

@@ -171,11 +171,13 @@ export class View {
     return this.isUpper(node) ? this.upperPlace(node) : undefined;
   }
 
-  /** A copied-up object has come into the directory: its d_ino must be looked up from now on (overlay.impure). */
+  /** A copied-up object comes into the directory: its d_ino must be looked up from now on (overlay.impure). */
   markOrigin(directory: Directory, node: NodeIndex): void {
-    if (directory.isImpure || !this.tree.nodes.has(node, nodeFlag.hasOrigin)) return;
-    directory.isImpure = true;
-    this.upper.setImpure(this.upperFd(directory));
+    if (this.tree.nodes.has(node, nodeFlag.hasOrigin)) this.markImpure(directory);
+  }
+
+  markImpure(directory: Directory): void {
+    if (!directory.isImpure) directory.isImpure = this.upper.setImpure(this.upperFd(directory));
   }
 
   /** Something in the directory has changed: its times are new. */

@@ -163,8 +163,9 @@ export type Job =
   | { kind: 'fsync'; fd: number; dataOnly: boolean };
 
 /** Thrown by an operation that has to wait for `job`. When the job has ended the driver calls `finish(errno, result)` (errno 0: done)
- *  and then, if `resume` is 'retry', runs the parked operation again; if it is 'done', answers it with `result` or the errno.
- *  The same Deferred object may be thrown to several requests: the job runs once and `finish` is called once. */
+ *  and then, if `resume` is 'retry', runs the parked operation again; if it is 'done', answers it with `result`.
+ *  The same Deferred object may be thrown to several requests: the job runs once and `finish` is called once. Where the job failed, or
+ *  `finish` threw an FsError, every one of them is answered with that errno. */
 export class Deferred {
   constructor(
     readonly job: Job,

@@ -4,6 +4,7 @@
  *  message port, counts it in shared memory and wakes the eventfd that the serving loop polls beside the device. */
 
 import { errno } from '../../base/errno.js';
+import { FsError } from '../../base/errors.js';
 import { log } from '../../observe/log.js';
 import type { Deferred, Job } from '../../vfs/filesystem.js';
 
@@ -117,12 +118,14 @@ export class Jobs {
   }
 }
 
-/** Tells the file system that the job has ended. If that fails, so do the requests: EIO and a log line. */
-function finish(deferred: Deferred, { errno: number, result }: TaskResult): Omit<Resumed, 'request'> {
+/** Tells the file system that the job has ended. If the job or that fails, so do the requests; with EIO and a log line where it is no
+ *  refusal. */
+export function finish(deferred: Deferred, { errno: number, result }: TaskResult): Omit<Resumed, 'request'> {
   try {
     deferred.finish(number, result);
-    return { resume: deferred.resume, errno: number, result };
+    return { resume: number === 0 ? deferred.resume : 'done', errno: number, result };
   } catch (error) {
+    if (error instanceof FsError) return { resume: 'done', errno: error.errno, result: 0 };
     log('error', `after ${deferred.job.kind}: ${error instanceof Error ? error.stack : error}`);
     return { resume: 'done', errno: errno.EIO, result: 0 };
   }

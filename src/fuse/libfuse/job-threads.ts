@@ -6,7 +6,7 @@ import { closeFd } from '../../sys/open.js';
 import { eventfd } from '../../sys/poll.js';
 import type { Deferred } from '../../vfs/filesystem.js';
 import type { IoThreadData } from '../direct/io-threads.js';
-import type { TaskResult } from '../direct/jobs.js';
+import { finish, type TaskResult } from '../direct/jobs.js';
 
 /** Goes on with an operation whose job has ended with `errno` (0: done) and `result`. */
 type Resume = (errno: number, result: number) => void;
@@ -74,12 +74,13 @@ export class JobThreads {
     return thread;
   }
 
-  private ended(thread: Thread, { id, errno, result }: TaskResult): void {
+  private ended(thread: Thread, ended: TaskResult): void {
+    const { id } = ended;
     thread.busy--;
     const entry = this.pending.get(id);
     if (entry === undefined) return;
     this.pending.delete(id);
-    entry.deferred.finish(errno, result);
+    const { errno, result } = finish(entry.deferred, ended);
     for (const resume of entry.waiting) resume(errno, result);
     if (this.pending.size === 0) this.whenIdle?.();
   }

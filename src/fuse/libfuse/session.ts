@@ -84,7 +84,7 @@ export class Session {
     this.counters.add('parked');
     if (this.isTracing) trace('fuse', () => `= ${number} parked until ${deferred.job.kind} has ended`);
     this.jobs.park(deferred, (failure, result) => {
-      if (deferred.resume === 'retry') this.begin(call, number);
+      if (deferred.resume === 'retry' && failure === 0) this.begin(call, number);
       else this.answer(call, number, failure === 0 ? result : -failure, 0);
     });
   }
