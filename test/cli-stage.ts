@@ -80,7 +80,7 @@ export class CliStage {
     const directories = ['/run/plyfs', join(this.home, 'plyfs')].filter((directory) => existsSync(directory));
     return directories
       .flatMap((directory) => readdirSync(directory).map((name) => join(directory, name)))
-      .filter((file) => file.endsWith('.json') && readFileSync(file, 'utf8').includes(this.path));
+      .filter((file) => file.endsWith('.json') && readIfThere(file).includes(this.path));
   }
 
   /** Every path of the stage but those below mount points. */
@@ -135,9 +135,15 @@ export function processesIn(path: string): number[] {
     .filter((pid) => commandLine(pid).includes(path));
 }
 
+/** The words of a process, each followed by a NUL; '' for one that is gone. */
 export function commandLine(pid: number): string {
+  return readIfThere(`/proc/${pid}/cmdline`);
+}
+
+/** Mounts and processes of other tests come and go meanwhile. */
+function readIfThere(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException; // Node's fs throws nothing else
     if (code === 'ENOENT' || code === 'ESRCH') return '';
