@@ -30,16 +30,10 @@ export class ArchiveSink implements ImageSink {
   }
 
   async putLayer(layer: SourceLayer, progress: CopyProgress): Promise<void> {
-    const { digest, size } = blobOf(layer);
+    const { digest } = blobOf(layer);
+    if (layer.location === undefined) throw new Error(`layer ${digest} lies nowhere on disk`);
     const meter = new DigestMeter(algorithmOf(digest));
-    const counted = async function* (): AsyncGenerator<Uint8Array> {
-      for await (const chunk of layer.read()) {
-        meter.update(chunk);
-        progress(layer, meter.sizeBytes);
-        yield chunk;
-      }
-    };
-    await this.archive.stream(blobName(digest), size, counted());
+    await this.archive.range(blobName(digest), layer.location, meter, (bytes) => progress(layer, bytes));
     if (meter.finish() !== digest) throw new PlyfsError('damaged', `layer ${digest} is damaged in the store: run plyfs check`);
     this.written.add(digest);
   }
@@ -48,8 +42,8 @@ export class ArchiveSink implements ImageSink {
     const config: Descriptor = { mediaType: mediaTypes.config, digest: image.id, size: image.configBytes.length };
     const received = image.manifest?.mediaType === mediaTypes.manifest ? image.manifest.bytes : undefined;
     const manifest = received ?? encodeManifest(config, image.layers.map(blobOf));
-    await this.putDocument(image.configBytes);
-    await this.putDocument(manifest);
+    await this.putDocument(Buffer.from(image.configBytes));
+    await this.putDocument(Buffer.from(manifest));
     const layers = image.layers.map((layer) => blobName(blobOf(layer).digest));
     this.images.push({ config: blobName(image.id), names, layers });
     this.list(image, { mediaType: mediaTypes.manifest, digest: sha256Of(manifest), size: manifest.length }, names);
@@ -72,7 +66,7 @@ export class ArchiveSink implements ImageSink {
     }
   }
 
-  private async putDocument(bytes: Uint8Array): Promise<void> {
+  private async putDocument(bytes: Buffer): Promise<void> {
     const digest = sha256Of(bytes);
     if (this.written.has(digest)) return;
     this.written.add(digest);

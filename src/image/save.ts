@@ -14,9 +14,12 @@ import { findImage, getImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
 import { ArchiveSink } from './archive-sink.js';
 import { ArchiveWriter } from './archive-writer.js';
+import { type LayerCompression, LayerCompressor } from './compress-image.js';
 import { StoreSource } from './store-source.js';
 
 export interface SaveOptions {
+  /** How layers are compressed; without it they are plain tars, as docker saves them. */
+  readonly compression?: LayerCompression | undefined;
   readonly onImages?: (images: readonly SourceImage[]) => void;
   readonly progress?: CopyProgress;
 }
@@ -30,7 +33,16 @@ export async function saveImages(
   options: SaveOptions = {},
 ): Promise<void> {
   const source = new StoreSource(store, 'plain');
-  const images = chosen(store.catalog(), texts).map(({ image, names }) => source.read(image, names));
+  const plain = chosen(store.catalog(), texts).map(({ image, names }) => source.read(image, names));
+  if (options.compression === undefined) return writeImages(plain, output, options);
+  using _lock = await store.lockForAdding();
+  using compressor = new LayerCompressor(store, options.compression);
+  const images: SourceImage[] = [];
+  for (const image of plain) images.push(await compressor.compress(image));
+  await writeImages(images, output, options);
+}
+
+async function writeImages(images: readonly SourceImage[], output: Writable, options: SaveOptions): Promise<void> {
   options.onImages?.(images);
   const sink = await ArchiveSink.open(new ArchiveWriter(output));
   for (const image of images) await putImage(image, sink, options.progress === undefined ? {} : { progress: options.progress });

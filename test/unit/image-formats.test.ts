@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -88,6 +88,23 @@ test('what is saved is the same bytes again, and skopeo, umoci and podman read i
   await saveToFile(other, ['demo/app'], two);
   assert.deepEqual(readFileSync(two), readFileSync(one), 'saved, loaded and saved again');
   podmanReads(one, id);
+});
+
+test('layers saved compressed are read by skopeo, and give the same image and the same bytes again', {
+  skip: needsTools,
+}, async () => {
+  const store = newStore();
+  const { id } = (await loadPath(store, images.paths['docker-archive by skopeo']!, { platform: undefined }))[0]!;
+  for (const compression of ['gzip', 'zstd'] as const) {
+    const [one, two] = [join(scratch, `${compression}1.tar`), join(scratch, `${compression}2.tar`)];
+    await saveToFile(store, ['demo/app'], one, { compression });
+    await saveToFile(store, ['demo/app'], two, { compression });
+    assert.deepEqual(readFileSync(one), readFileSync(two));
+    assert.match(run('skopeo', 'inspect', '--raw', `oci-archive:${one}:1`), new RegExp(`tar\\+${compression}`));
+    run('skopeo', 'copy', '-q', `oci-archive:${one}:1`, `dir:${join(scratch, compression)}`);
+    assert.equal((await loadPath(newStore(), one, { platform: undefined }))[0]?.id, id);
+  }
+  assert.deepEqual(readdirSync(store.path('tmp')), []);
 });
 
 function podmanReads(archive: string, id: string): void {

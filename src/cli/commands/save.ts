@@ -1,6 +1,7 @@
 /** plyfs save: images of the store into one archive. */
 
 import { PlyfsError } from '../../base/errors.js';
+import type { LayerCompression } from '../../image/compress-image.js';
 import { saveImages, saveToFile } from '../../image/save.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
@@ -13,10 +14,15 @@ export const command = newCommand(
 )
   .argument('<images...>', 'names, IDs or digests; a repository without a tag means all its tags')
   .option('-o, --output <file>', 'write to this file, which appears when it is whole, instead of standard output')
+  .option('--compress <gzip|zstd>', 'compress the layers, which changes their digests and not the image ID')
   .option('-q, --quiet', 'no progress')
-  .action(async (images: string[], options: { output?: string; quiet?: boolean }) => {
+  .action(async (images: string[], options: { output?: string; quiet?: boolean; compress?: string }) => {
     const progress = new Progress('Saving', options.quiet);
-    const saveOptions = { onImages: progress.onImages, progress: progress.onBytes };
+    const saveOptions = {
+      compression: compressionFrom(options.compress),
+      onImages: progress.onImages,
+      progress: progress.onBytes,
+    };
     if (options.output === undefined && process.stdout.isTTY) {
       throw new PlyfsError('usage', 'cowardly refusing to save to a terminal: use -o or redirect', { exitStatus: 2 });
     }
@@ -27,3 +33,8 @@ export const command = newCommand(
       progress.end();
     }
   });
+
+function compressionFrom(text: string | undefined): LayerCompression | undefined {
+  if (text === undefined || text === 'gzip' || text === 'zstd') return text;
+  throw new PlyfsError('usage', `--compress ${text}: write gzip or zstd`, { exitStatus: 2 });
+}

@@ -1,0 +1,19 @@
+/** The library: images as trees of files, without FUSE and without root. */
+
+export type { Digest } from './base/digest.js';
+export { PlyfsError } from './base/errors.js';
+export {
+  type FileKind,
+  Image,
+  type ImageEntry,
+  type ImageLayer,
+  type ImagePath,
+  type ImageStat,
+  type OpenImageOptions,
+  openImage,
+  type PathVersion,
+  type WalkEntry,
+} from './image/open-image.js';
+export type { StackChoice } from './image/stack.js';
+export type { HistoryEntry, ImageConfig } from './oci/config.js';
+export type { Platform } from './oci/platform.js';
