@@ -6,7 +6,8 @@ export const opcodeSlots = 64;
 /** Latency of a request in the daemon: slot i holds those below 2^i microseconds (and not below 2^(i-1)); the last slot all above. */
 export const latencySlots = 24;
 
-/** Further numbers by name. */
+/** Further numbers by name. `lookupsFromMemory` are lookups that asked no layer, `layersTouched` the questions that the others asked:
+ *  divided by `lookups` the layers touched per lookup. */
 export const counterNames = [
   'requests',
   'errors',
@@ -18,6 +19,7 @@ export const counterNames = [
   'layerStats',
   'lookups',
   'lookupMisses',
+  'lookupsFromMemory',
   'layersTouched',
   'copyUps',
   'copyUpBytes',

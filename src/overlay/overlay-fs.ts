@@ -9,6 +9,7 @@ import { type Name, nameMax } from '../base/name.js';
 import { DirectoryLayer } from '../layers/directory-layer.js';
 import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
 import { rootIndex } from '../layers/tree.js';
+import type { Counters } from '../observe/counters.js';
 import { O_ACCMODE, O_RDONLY, O_TRUNC, SEEK_DATA, UTIME_NOW, UTIME_OMIT } from '../sys/constants.js';
 import { copyFileRange, fallocate, ftruncate, lseek, pwrite } from '../sys/file.js';
 import { closeFd, openAt } from '../sys/open.js';
@@ -75,14 +76,19 @@ export class OverlayFs implements FileSystem {
     const { view } = this;
     const { tree, counters } = view;
     if (name.length > nameMax) throw new FsError(errno.ENAMETOOLONG);
-    const directory = view.directory(parent);
     counters.add('lookups');
+    const touchedBefore = layersTouched(counters);
+    const directory = view.directory(parent);
     const entry = tree.names.find(directory.node, name);
-    if (entry === 0 || tree.names.node(entry) === 0) {
+    const isMiss = entry === 0 || tree.names.node(entry) === 0;
+    const node = isMiss ? 0 : view.union.statEntry(entry);
+    const touched = layersTouched(counters) - touchedBefore;
+    if (touched === 0) counters.add('lookupsFromMemory');
+    else counters.add('layersTouched', touched);
+    if (isMiss) {
       counters.add('lookupMisses');
       return undefined;
     }
-    const node = view.union.statEntry(entry);
     tree.nodes.addReferences(node, 1);
     return node as NodeId; // a row of the tree is the node's identity
   }
@@ -398,6 +404,11 @@ export class OverlayFs implements FileSystem {
   destroy(): void {
     this.onDestroy();
   }
+}
+
+/** How often a layer was asked for anything but bytes. */
+function layersTouched(counters: Counters): number {
+  return counters.get('layerListings') + counters.get('layerStats');
 }
 
 function setTimes(place: { fd: number; name: Name }, atime: Time | 'now' | undefined, mtime: Time | 'now' | undefined): void {

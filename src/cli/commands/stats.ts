@@ -22,7 +22,17 @@ function describe(stats: MountStats): string {
     section('Requests', requests),
     section('Time in the daemon', latency),
     section('Counters', Object.entries(stats.counters)),
+    section('Rates', rates(stats.counters)),
   ].join('\n');
+}
+
+function rates(counters: Record<string, number>): [string, number][] {
+  const { lookups = 0, lookupsFromMemory = 0, layersTouched = 0 } = counters;
+  if (lookups === 0) return [];
+  return [
+    ['lookups answered from memory, %', Math.round((1000 * lookupsFromMemory) / lookups) / 10],
+    ['layers touched per lookup', Math.round((1000 * layersTouched) / lookups) / 1000],
+  ];
 }
 
 function section(title: string, rows: [string, number][]): string {
