@@ -30,6 +30,8 @@ const at = {
 /** Longer than any path that reaches the kernel in one call: libfuse joins the names of a deep tree to longer ones. */
 const longestPath = 1 << 20;
 
+const noName = '' as Name; // no bytes at all
+
 export class NativeRecord {
   constructor(private readonly bytes: Buffer) {}
 
@@ -39,17 +41,17 @@ export class NativeRecord {
   }
 
   get path(): Name {
-    return readCString(this.pointer(at.path), longestPath);
+    return this.text(at.path);
   }
 
   /** The second path of link and rename; of symlink the new one. */
   get dest(): Name {
-    return readCString(this.pointer(at.dest), longestPath);
+    return this.text(at.dest);
   }
 
   /** Of an xattr. */
   get name(): Name {
-    return readCString(this.pointer(at.name), longestPath);
+    return this.text(at.name);
   }
 
   /** Of utimens; to the millisecond, as the addon has rounded them. */
@@ -79,6 +81,12 @@ export class NativeRecord {
     entryStat.writeBigUInt64LE(BigInt(ino), stat.ino);
     entryStat.writeUInt32LE(type << 12, stat.mode);
     return fillDirectory(this.pointer(at.filler), this.pointer(at.buf), name, entryStat);
+  }
+
+  /** Of a file whose directory is gone libfuse may have no path. */
+  private text(offset: number): Name {
+    const address = this.pointer(offset);
+    return address === 0n ? noName : readCString(address, longestPath);
   }
 
   private pointer(offset: number): bigint {
