@@ -5,7 +5,7 @@ import { Attributes } from '../base/attributes.js';
 import { errno } from '../base/errno.js';
 import { errnoOf, FsError } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
-import type { Name } from '../base/name.js';
+import { type Name, nameMax } from '../base/name.js';
 import { O_DIRECTORY, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY } from '../sys/constants.js';
 import { readDirectory } from '../sys/dir.js';
 import { readlinkAt } from '../sys/namespace.js';
@@ -14,7 +14,7 @@ import { statAt } from '../sys/stat.js';
 import { getxattrAt, listxattrAt } from '../sys/xattr.js';
 import type { Descriptors } from './descriptors.js';
 import { type Content, type Found, foundWhiteout, type Layer, type LayerDir, type Listing } from './layer.js';
-import { markerOfName, privateKey } from './markers.js';
+import { markerOfName, privateKey, whiteoutName } from './markers.js';
 
 const self = '' as Name;
 
@@ -136,12 +136,24 @@ export class DirectoryLayer implements Layer {
 
   find(dir: LayerDir, name: Name): Found | undefined {
     const fd = this.fd(dir);
-    if (statAt(fd, `.wh.${name}` as Name, this.scratch)) return { type: foundWhiteout, ino: 0, ref: 0 };
-    if (!statAt(fd, name, this.scratch)) return undefined;
+    if (!statAt(fd, name, this.scratch))
+      return this.hasWhiteoutFile(fd, name) ? { type: foundWhiteout, ino: 0, ref: 0 } : undefined;
     const { mode, rdev, ino } = this.scratch;
     const type = (mode >>> 12) & 0o17;
-    const isWhiteout = (type === dirType.chr && rdev === 0) || (type === dirType.reg && this.isXattrWhiteout(fd, name));
+    const isDevice = type === dirType.chr && rdev === 0;
+    const isWhiteout = isDevice || (type === dirType.reg && this.mayHoldXattrWhiteouts(fd) && this.isXattrWhiteout(fd, name));
     return { type: isWhiteout ? foundWhiteout : type, ino, ref: 0 };
+  }
+
+  private hasWhiteoutFile(fd: number, name: Name): boolean {
+    const marker = whiteoutName(name);
+    return marker.length <= nameMax && statAt(fd, marker, this.scratch);
+  }
+
+  private mayHoldXattrWhiteouts(fd: number): boolean {
+    return listxattrAt(fd, self).some(
+      (xattr) => privateKey(xattr) === 'opaque' && getxattrAt(fd, self, xattr)?.toString('latin1') === 'x',
+    );
   }
 
   isImplied(): boolean {

@@ -274,16 +274,28 @@ export class Union {
     return { branches };
   }
 
-  private stepBelow(branches: readonly number[], name: Name): { branches: number[]; object?: BelowObject } {
+  /** One step of walkBelow. A directory's own redirect says where the layers below it go on, as in the kernel. */
+  private stepBelow(branches: readonly number[], wanted: Name): { branches: number[]; object?: BelowObject } {
     const next: number[] = [];
     const marks = new Listing();
+    let name = wanted;
     for (let i = 0; i < branches.length; i += 2) {
       const position = branches[i]!;
       const layer = this.layers[position]!;
       const dir = branches[i + 1] as LayerDir; // pairs, see Directory.branches
+      const sought = name;
       const found = layer.find(dir, name);
       if (found?.type === dirType.dir) {
-        next.push(position, layer.directory(dir, name, found.ref));
+        const child = layer.directory(dir, name, found.ref);
+        next.push(position, child);
+        marks.clear();
+        layer.list(child, marks);
+        if (marks.isOpaque) break;
+        if (marks.redirect?.startsWith('/') === true) {
+          next.push(...this.walkBelow(this.rootsBelow(position), marks.redirect).branches);
+          break;
+        }
+        name = marks.redirect ?? name;
       } else if (found !== undefined) {
         if (next.length === 0 && found.type === foundLink) {
           // A link to a layer further down: its target is no directory (L-8).
@@ -300,7 +312,7 @@ export class Union {
       }
       marks.clear();
       layer.list(dir, marks);
-      if (marks.isOpaque) break;
+      if (marks.isOpaque || (found !== undefined && marks.whiteouts.includes(sought))) break;
     }
     return { branches: next };
   }
@@ -321,7 +333,10 @@ export class Union {
     const layer = tree.nodes.layer(node);
     const { ino } = this.attributes;
     const known = this.linkedNode(layer, ino);
-    if (known === undefined || known === node) {
+    // A name that still shows the lower file is no name of its copy in the upper, whatever the two were.
+    const isSame =
+      known !== undefined && this.tree.nodes.has(known, nodeFlag.isUpper) === this.tree.nodes.has(node, nodeFlag.isUpper);
+    if (!isSame || known === node) {
       this.setLinkedNode(layer, ino, node);
       return node;
     }
