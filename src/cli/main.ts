@@ -33,6 +33,7 @@ const commands: Readonly<Record<string, Row>> = {
   create: { summary: 'make a container of an image', load: () => import('./commands/create.js') },
   ps: { summary: 'list containers', load: () => import('./commands/ps.js') },
   diff: { summary: 'list what changed in a container, or between two trees', load: () => import('./commands/diff.js') },
+  commit: { summary: 'make an image of what changed in a container', load: () => import('./commands/commit.js') },
   rename: { summary: 'give a container another name', load: () => import('./commands/rename.js') },
   rm: { summary: 'remove containers', load: () => import('./commands/rm.js') },
   tag: { summary: 'give an image a further name', load: () => import('./commands/tag.js') },

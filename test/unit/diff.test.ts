@@ -39,7 +39,7 @@ async function diffOf(layers: readonly string[], upper: string, spelling: Spelli
 
 const base = `dir etc mtime=1000.0; file etc/hosts mtime=1000.0 = hosts; file etc/motd mtime=1000.0 = motd
 dir usr mtime=1000.0; dir usr/bin mtime=1000.0; file usr/bin/a mtime=1000.0 = a; file usr/bin/b mtime=1000.0 = b
-symlink lib -> usr/lib mtime=1000.0; dir deep mtime=1000.0; dir deep/er mtime=1000.0; file deep/er/f mtime=1000.0 = f`;
+symlink lib mtime=1000.0 -> usr/lib; dir deep mtime=1000.0; dir deep/er mtime=1000.0; file deep/er/f mtime=1000.0 = f`;
 
 interface Case {
   name: string;
@@ -86,7 +86,7 @@ const cases: readonly Case[] = [
     expected: 'C /etc; C /etc/hosts; A /etc/hosts/x',
   },
   { name: 'a file in place of a directory', upper: 'file usr = u', expected: 'C /usr' },
-  { name: 'another target of a symlink', upper: 'symlink lib -> usr/LIB mtime=1000.0', expected: 'C /lib' },
+  { name: 'another target of a symlink', upper: 'symlink lib mtime=1000.0 -> usr/LIB', expected: 'C /lib' },
   {
     name: 'a moved directory',
     upper: 'whiteout usr; redirect other -> /usr; file other/bin/a mtime=2000.0 = A',

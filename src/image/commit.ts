@@ -1,0 +1,69 @@
+/** An upper becomes an image: one more layer on the image below it, or none where nothing was changed (M-1, M-2). */
+
+import type { Digest } from '../base/digest.js';
+import type { StoredImage, StoredLayer } from '../store/catalog.js';
+import type { Store } from '../store/store.js';
+import { LayerTar, type LayerTarOptions } from './layer-tar.js';
+import { locateStoredImage } from './located-image.js';
+import { newName, putNewImage, sourceDateEpoch } from './new-image.js';
+import { openUpper } from './open-tree.js';
+import { readStoredConfig } from './stored-config.js';
+import { TarIntake } from './tar-intake.js';
+
+export interface CommitOptions extends Omit<LayerTarOptions, 'latestSec'> {
+  /** The name of the new image. */
+  readonly reference?: string | undefined;
+  readonly author?: string | undefined;
+  readonly message?: string | undefined;
+  readonly changes?: readonly string[];
+  /** Calls `read` while nobody writes to the upper. Without it the upper is read as it is. */
+  readonly whileStill?: <T>(read: () => T) => Promise<T>;
+}
+
+export interface Committed {
+  readonly id: Digest;
+  /** undefined: the upper changes nothing. */
+  readonly layer: StoredLayer | undefined;
+  /** What could not be taken, as sentences. */
+  readonly warnings: readonly string[];
+}
+
+/** Commits the upper directory `upper`, by whomever it was written, on the image it lies on. `label` names it in messages. Nothing is seen
+ *  of a commit that fails. PlyfsError `reference`, `change`, `unreadable`, `store`. */
+export async function commitUpper(
+  store: Store,
+  upper: string,
+  parent: StoredImage,
+  label: string,
+  options: CommitOptions = {},
+): Promise<Committed> {
+  const name = newName(options.reference);
+  const { author, changes, message: comment } = options;
+  using _lock = await store.lockForAdding();
+  const taken = await takeLayer(store, upper, parent, label, options);
+  const { layer, warnings } = taken;
+  const id = await putNewImage(store, { parent, layer, name, author, comment, ...(changes === undefined ? {} : { changes }) });
+  return { id, layer, warnings };
+}
+
+async function takeLayer(
+  store: Store,
+  upper: string,
+  parent: StoredImage,
+  label: string,
+  options: CommitOptions,
+): Promise<{ layer: StoredLayer | undefined; warnings: readonly string[] }> {
+  const { whileStill = async <T>(read: () => T) => read() } = options;
+  const image = locateStoredImage(store, parent, readStoredConfig(store, parent.id), label);
+  const opened = await openUpper(store, upper, image, label);
+  try {
+    using intake = new TarIntake(store);
+    const tar = new LayerTar(opened.base, opened.tree, { ...options, latestSec: sourceDateEpoch() });
+    await whileStill(() => {
+      for (const chunk of tar.chunks()) intake.push(chunk);
+    });
+    return { layer: tar.entries === 0 ? undefined : intake.finish(), warnings: tar.warnings };
+  } finally {
+    opened.close();
+  }
+}
