@@ -84,7 +84,7 @@ function configOf(store: Store, image: NewImage): Record<string, unknown> {
   const entry = {
     created,
     ...(author === undefined ? {} : { author }),
-    created_by: textsOf(former.Cmd).join(' '),
+    ...(parent === undefined ? {} : { created_by: textsOf(former.Cmd).join(' ') }),
     ...(comment === undefined ? {} : { comment }),
     ...(layer === undefined ? { empty_layer: true } : {}),
   };

@@ -3,19 +3,15 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { type Name, textFromName } from '../../src/base/name.js';
 import { newContainer } from '../../src/container/create.js';
 import { type CommitOptions, type Committed, commitUpper } from '../../src/image/commit.js';
-import { compareTrees } from '../../src/image/compare.js';
-import { diffTrees } from '../../src/image/diff.js';
-import { openTree } from '../../src/image/open-tree.js';
 import { readStoredConfig } from '../../src/image/stored-config.js';
-import type { TreeView } from '../../src/image/tree-view.js';
 import { type Container, getContainer } from '../../src/store/containers.js';
 import { getImage } from '../../src/store/resolve.js';
 import { Store } from '../../src/store/store.js';
 import { TarParser } from '../../src/tar/parser.js';
 import { buildTree, type Spelling, spellings } from '../fixture.js';
+import { assertSameTree } from '../same-tree.js';
 import { needsRoot } from '../scratch.js';
 import { storeImage } from '../stored-image.js';
 
@@ -38,46 +34,6 @@ async function containerOf(
 
 function commit(store: Store, container: Container, options: CommitOptions = {}): Promise<Committed> {
   return commitUpper(store, container.upper, container.image, 'web', { reference: 'app:2', ...options });
-}
-
-/** That two things named in the store are the same tree: names, attributes, times, xattrs, content, and which names are one file. */
-async function assertSame(store: Store, a: string, b: string, note: string): Promise<void> {
-  const one = await openTree(store, a);
-  const other = await openTree(store, b);
-  try {
-    for (const content of [false, true]) {
-      const changes = diffTrees(one.tree, other.tree, 'whole', { content, xattrs: true });
-      const lines = changes.map(({ kind, path, aspects }) => `${kind} /${textFromName(path)} ${aspects}`);
-      assert.deepEqual(lines, [], note);
-    }
-    assert.deepEqual(linksOf(other.tree), linksOf(one.tree), note);
-    assert.deepEqual(timesOf(other.tree), timesOf(one.tree), note);
-  } finally {
-    one.close();
-    other.close();
-  }
-}
-
-/** The names of each file that has several. */
-function linksOf(tree: TreeView): string[] {
-  const names = new Map<number, Name[]>();
-  for (const step of compareTrees(undefined, tree, 'whole')) {
-    if (step.kind !== 'object') continue;
-    const { ino } = tree.attributes(step.after);
-    names.set(ino, [...(names.get(ino) ?? []), step.path]);
-  }
-  return [...names.values()]
-    .filter((paths) => paths.length > 1)
-    .map((paths) => paths.join(' '))
-    .sort();
-}
-
-function timesOf(tree: TreeView): string[] {
-  const times: string[] = [];
-  for (const step of compareTrees(undefined, tree, 'whole')) {
-    if (step.kind === 'enter') times.push(`${step.path} ${tree.attributes(step.after).mtimeSec}`);
-  }
-  return times;
 }
 
 async function entriesOf(store: Store, committed: Committed): Promise<string[]> {
@@ -150,11 +106,11 @@ for (const { name, upper, only } of uppers) {
       );
       const committed = await commit(store, container);
       assert.deepEqual(committed.warnings, []);
-      await assertSame(store, 'web', 'app:2', spelling);
+      await assertSameTree(store, 'web', 'app:2', spelling);
       diffIds.add(committed.layer!.diffId);
       if (diffIds.size > 1 || spelling !== (only ?? spellings)[0]) continue;
       const explicit = await commit(store, container, { explicitWhiteouts: true, reference: 'app:3' });
-      await assertSame(store, 'web', 'app:3', `${spelling}, explicit`);
+      await assertSameTree(store, 'web', 'app:3', `${spelling}, explicit`);
       assert.ok(!(await entriesOf(store, explicit)).some((line) => line.includes('.wh..wh..opq')));
       assert.equal((await commit(store, container)).layer?.diffId, committed.layer?.diffId, 'committed again');
     }

@@ -1,0 +1,66 @@
+/** plyfs export: a whole tree as one tar. */
+
+import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { PlyfsError } from '../../base/errors.js';
+import { exportTree } from '../../image/export.js';
+import { sourceDateEpoch } from '../../image/new-image.js';
+import { openTree } from '../../image/open-tree.js';
+import { Store } from '../../store/store.js';
+import { newCommand } from '../command.js';
+
+interface Options {
+  output?: string;
+  platform?: string;
+  nanoseconds?: boolean;
+}
+
+export const command = newCommand(
+  'export',
+  'Writes the merged view of a container, image or archive as one tar, without a mount. A mounted container is exported as it is.',
+  ['plyfs export -o root.tar web', 'plyfs export app:1.0 | tar t', 'plyfs export app.tar | zstd > root.tar.zst'],
+)
+  .argument('<tree>', 'a container, image, archive, layer or directory')
+  .option('-o, --output <file>', 'write to this file instead of standard output')
+  .option('--platform <os/arch>', 'which image of an index')
+  .option('--nanoseconds', 'keep the fractions of times')
+  .action(async (name: string, options: Options) => {
+    if (options.output === undefined && process.stdout.isTTY === true) {
+      throw new PlyfsError('usage', 'standard output is a terminal: name a file with -o, or use a pipe', { exitStatus: 2 });
+    }
+    const opened = await openTree(new Store(), name, options.platform);
+    try {
+      const chunks = exportTree(opened.tree, {
+        nanoseconds: options.nanoseconds === true,
+        latestSec: sourceDateEpoch(),
+        onWarning: (sentence) => process.stderr.write(`plyfs: ${sentence}\n`),
+      });
+      if (options.output === undefined) await toStandardOutput(chunks);
+      else toFile(options.output, chunks);
+    } finally {
+      opened.close();
+    }
+  });
+
+/** The file appears when it is whole. */
+function toFile(path: string, chunks: Iterable<Buffer>): void {
+  const draft = `${path}.part-${process.pid}`;
+  const fd = openSync(draft, 'wx', 0o644);
+  try {
+    for (const chunk of chunks) for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A chunk is good until the next is asked for: it must have left before. */
+async function toStandardOutput(chunks: Iterable<Buffer>): Promise<void> {
+  for (const chunk of chunks) {
+    await new Promise<void>((resolve, reject) => {
+      process.stdout.write(chunk, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+}
