@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
+import { writeCharts } from './charts.js';
 import { deepStack, defaultCache, inputs, mixedStack } from './fixtures.js';
 import { printResults } from './report.js';
 import type { Results } from './results.js';
@@ -83,7 +84,12 @@ function keep(request: BenchRequest, results: Results): void {
   const isFull = !request.isQuick && request.workloads === undefined && request.subjects === undefined;
   const fallback = isFull ? request.keepIn : undefined;
   const json = request.json ?? (fallback && join(fallback, 'latest.json'));
+  const svg = request.svg ?? fallback;
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 1)}\n`);
+  if (svg !== undefined) {
+    mkdirSync(svg, { recursive: true });
+    writeCharts(results, svg);
+  }
 }
 
 function named<T extends { name: string }>(all: readonly T[], name: string, noun: string): T {

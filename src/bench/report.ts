@@ -26,6 +26,13 @@ export function printResults(results: Results, print: (line: string) => void): v
     print('daemon memory after a workload, MiB resident');
     for (const line of columns(memoryTable(results))) print(line);
   }
+  for (const { step, subject, latencyUs } of results.measurements) {
+    if (latencyUs === undefined) continue;
+    const { median, p99, max } = latencyUs;
+    print(
+      `${step}: a lookup beside it on ${subject} took ${round(median)} us (median), ${round(p99)} us (99 of 100), ${round(max)} us (longest)`,
+    );
+  }
   for (const gap of uniqueGaps(results)) print(gap);
 }
 
@@ -133,4 +140,35 @@ export function duration(seconds: number): string {
 export function round(value: number): string {
   if (value >= 100) return value.toFixed(0);
   return value >= 10 ? value.toFixed(1) : String(Number(value.toFixed(2)));
+}
+
+/** The table for the README: plyfs against its peers, losses included. */
+export function markdownTable(results: Results): string[] {
+  const { machine, subjects } = results;
+  const drops = machine.cacheDrops === 0 ? '' : ` The kernel's caches were dropped ${machine.cacheDrops} times meanwhile by something else.`;
+  const intro = [
+    `Medians of ${results.repetitions} runs on ${machine.processors}, Linux ${machine.kernel}, Node ${machine.node}, commit ${machine.commit}, ${machine.date.slice(0, 10)},`,
+    `load ${machine.load.toFixed(1)} at the start.${drops} Times are for one operation; in brackets the ratio to kernel overlayfs, below 1 is faster.`,
+    'Requests are what the kernel asked plyfs for one operation.',
+  ];
+  const rows = rowsOf(results).map((row) => {
+    const cells = subjects.map((subject) => markdownCell(results, row, subject));
+    const mine = results.measurements.find((each) => isAt(each, row) && each.subject === 'plyfs');
+    const requests = mine?.requests === undefined ? '' : round(totalOf(mine.requests) / mine.operations);
+    return [row.stack === 'mixed' ? row.step : `${row.step}, ${row.stack}`, ...cells, requests];
+  });
+  const header = ['workload', ...subjects, 'requests'];
+  return [...intro, '', ...[header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)];
+}
+
+function markdownCell(results: Results, row: { step: string; stack: string }, subject: string): string {
+  const measurement = results.measurements.find((each) => isAt(each, row) && each.subject === subject);
+  if (measurement === undefined) return '';
+  const time = duration(spreadIn(measurement).median / measurement.operations);
+  const ratio = subject === 'kernel' ? undefined : ratioTo(results, measurement, 'kernel');
+  return ratio === undefined ? time : `${time} (${round(ratio)})`;
+}
+
+function isAt(measurement: { step: string; stack: string }, row: { step: string; stack: string }): boolean {
+  return measurement.step === row.step && measurement.stack === row.stack;
 }

@@ -129,10 +129,11 @@ class Runner {
 
   /** Measures again, twice at most, if somebody dropped the kernel's caches meanwhile: that is not what the subject can do. */
   private measure(cell: Cell, repetition: number): void {
-    for (let attempt = 0; attempt < 3; attempt++) {
+    const attempts = this.plan.isQuick || cell.workload.isOptional ? 1 : 3;
+    for (let attempt = 1; attempt <= attempts; attempt++) {
       const drops = cacheDrops();
       const samples = this.sample(cell, repetition);
-      if (cacheDrops() !== drops && attempt < 2 && !cell.workload.isOptional) continue;
+      if (cacheDrops() !== drops && attempt < attempts) continue;
       for (const sample of samples) this.record(cell, sample);
       return;
     }
