@@ -28,7 +28,7 @@ const usage = `usage: npm run bench -- [options]
   --layers 1,10,100,500   depths of the stacks for the depth workload
   --reps N                repetitions (default 3)
   --json FILE             where the results go (default bench/results/latest.json for a full run)
-  --svg DIR               where the charts go (default bench/results for a full run)
+  --svg FILE              where the charts go (default bench/results/latest.svg for a full run)
   --cache DIR             where the layers are kept (default $PLYFS_BENCH_CACHE or $TMPDIR/plyfs-bench)
   --uppers DIR            where mounts and uppers go, such as /dev/shm to leave the disk out (default: beside the layers)`;
 

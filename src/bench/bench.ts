@@ -22,8 +22,10 @@ export interface BenchRequest {
   subjects?: readonly string[] | undefined;
   depths?: readonly number[] | undefined;
   repetitions?: number | undefined;
-  /** Files and directories for the results; `keepIn` is where those of a full run go by default. */
+  /** Files for the results; `keepIn` is the directory where those of a full run go by default. */
   json?: string | undefined;
+  /** JSON on stdout instead of tables. */
+  printJson?: boolean | undefined;
   svg?: string | undefined;
   keepIn?: string | undefined;
   cache?: string | undefined;
@@ -59,7 +61,8 @@ export function runBench(request: BenchRequest): Results {
     note,
   });
   note('');
-  printResults(results, (line) => process.stdout.write(`${line}\n`));
+  if (request.printJson === true) process.stdout.write(`${JSON.stringify(results, null, 1)}\n`);
+  else printResults(results, (line) => process.stdout.write(`${line}\n`));
   keep(request, results);
   return results;
 }
@@ -84,12 +87,9 @@ function keep(request: BenchRequest, results: Results): void {
   const isFull = !request.isQuick && request.workloads === undefined && request.subjects === undefined;
   const fallback = isFull ? request.keepIn : undefined;
   const json = request.json ?? (fallback && join(fallback, 'latest.json'));
-  const svg = request.svg ?? fallback;
+  const svg = request.svg ?? (fallback && join(fallback, 'latest.svg'));
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 1)}\n`);
-  if (svg !== undefined) {
-    mkdirSync(svg, { recursive: true });
-    writeCharts(results, svg);
-  }
+  if (svg !== undefined) for (const file of writeCharts(results, svg)) note(`${file}\n`);
 }
 
 function named<T extends { name: string }>(all: readonly T[], name: string, noun: string): T {

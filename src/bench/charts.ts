@@ -1,8 +1,8 @@
 /** The results as SVG charts, written by hand: ratio bars per workload, and the cost of a lookup against the number of layers. They
  *  follow the reader's light or dark scheme. */
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { round } from './report.js';
 import { type Measurement, type Results, ratioTo, rowsOf, spreadIn } from './results.js';
 
@@ -15,13 +15,16 @@ text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-size:15px;font-weig
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#9198a1}.grid{stroke:#30363d}.one{stroke:#e6edf3}.back{fill:#0d1117}}
 </style>`;
 
-/** Writes ratios.svg and layers.svg, each if there is something to draw. Returns the paths. */
-export function writeCharts(results: Results, directory: string): string[] {
-  const charts = { 'ratios.svg': ratioChart(results), 'layers.svg': depthChart(results) };
-  return Object.entries(charts).flatMap(([name, svg]) => {
+/** Writes the charts there is something to draw in: ratio bars to `path` (made to end in .svg), the cost of depth beside it as
+ *  `-layers.svg`. Returns the paths. */
+export function writeCharts(results: Results, path: string): string[] {
+  const base = path.replace(/\.svg$/, '');
+  const charts = { [`${base}.svg`]: ratioChart(results), [`${base}-layers.svg`]: depthChart(results) };
+  mkdirSync(dirname(path), { recursive: true });
+  return Object.entries(charts).flatMap(([file, svg]) => {
     if (svg === undefined) return [];
-    writeFileSync(join(directory, name), svg);
-    return [join(directory, name)];
+    writeFileSync(file, svg);
+    return [file];
   });
 }
 

@@ -21,6 +21,7 @@ import { dirname, join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { S_IFCHR } from '../base/mode.js';
 import { type Name, nameFromText } from '../base/name.js';
+import { markerFormats } from '../layers/markers.js';
 import { AT_FDCWD, O_RDONLY } from '../sys/constants.js';
 import { mknodAt } from '../sys/namespace.js';
 import { closeFd, openPath } from '../sys/open.js';
@@ -166,7 +167,7 @@ function change(root: string, lower: string[], share: string[], visible: Set<str
 function markOpaque(directory: string): void {
   const fd = openPath(directory, O_RDONLY);
   try {
-    setxattrAt(fd, '' as Name, nameFromText('trusted.overlay.opaque'), Buffer.from('y'));
+    setxattrAt(fd, '' as Name, nameFromText(`${markerFormats.overlay.prefix}opaque`), Buffer.from('y'));
   } finally {
     closeFd(fd);
   }

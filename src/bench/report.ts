@@ -145,7 +145,8 @@ export function round(value: number): string {
 /** The table for the README: plyfs against its peers, losses included. */
 export function markdownTable(results: Results): string[] {
   const { machine, subjects } = results;
-  const drops = machine.cacheDrops === 0 ? '' : ` The kernel's caches were dropped ${machine.cacheDrops} times meanwhile by something else.`;
+  const drops =
+    machine.cacheDrops === 0 ? '' : ` The kernel's caches were dropped ${machine.cacheDrops} times meanwhile by something else.`;
   const intro = [
     `Medians of ${results.repetitions} runs on ${machine.processors}, Linux ${machine.kernel}, Node ${machine.node}, commit ${machine.commit}, ${machine.date.slice(0, 10)},`,
     `load ${machine.load.toFixed(1)} at the start.${drops} Times are for one operation; in brackets the ratio to kernel overlayfs, below 1 is faster.`,

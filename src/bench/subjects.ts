@@ -34,7 +34,7 @@ export interface SubjectOptions {
   fuseOverlayfs: readonly string[];
 }
 
-const cli = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+const program = fileURLToPath(new URL('../../../bin/plyfs', import.meta.url));
 
 /** All subjects by name, in the order of the tables: the reference first. */
 export function allSubjects(options: SubjectOptions): Subject[] {
@@ -65,7 +65,7 @@ function shortNames(layers: readonly string[], scratch: string): string[] {
 }
 
 function overlayOptions(layers: readonly string[], place: Place): string {
-  const lower = `lowerdir=${layers.join(':')}`;
+  const lower = `lowerdir=${layers.map((layer) => layer.replace(/[\\:,]/g, '\\$&')).join(':')}`;
   return place.upper === undefined ? lower : `${lower},upperdir=${place.upper},workdir=${place.work}`;
 }
 
@@ -149,10 +149,10 @@ function plyfs(name: string, ...extra: string[]): Subject {
   return {
     name,
     canWrite: true,
-    unavailable: () => (existsSync(cli) ? needs('/dev/fuse') : `${cli} is not built`),
+    unavailable: () => needs(program, '/dev/fuse'),
     mount: (stack, place) => {
       const options = ['-o', overlayOptions(stack.layers, place), ...extra];
-      mountWith(process.execPath, [cli, 'mount', ...options, place.target], place.scratch);
+      mountWith(program, ['mount', ...options, place.target], place.scratch);
     },
   };
 }

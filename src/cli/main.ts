@@ -42,6 +42,7 @@ const commands: Readonly<Record<string, Row>> = {
   rmi: { summary: 'remove images', load: () => import('./commands/rmi.js') },
   prune: { summary: 'remove what nothing needs', load: () => import('./commands/prune.js') },
   check: { summary: 'see whether the store is whole', load: () => import('./commands/check.js') },
+  bench: { summary: 'measure plyfs beside the kernel and its peers', load: () => import('./commands/bench.js') },
 };
 
 async function main(words: readonly string[]): Promise<number> {
