@@ -120,6 +120,14 @@ export class View {
     this.tree.nodes.store(node, this.union.lastAttributes);
   }
 
+  /** What has been unlinked of a lower file is not on its layer's disk: the known link count stands. */
+  private restatKeepingLinks(node: NodeIndex): void {
+    const { nodes } = this.tree;
+    const known = !this.isUpper(node) && nodes.has(node, nodeFlag.hasAttributes) ? nodes.nlink(node) : undefined;
+    this.restat(node);
+    if (known !== undefined) nodes.setNlink(node, known);
+  }
+
   /** The attributes on disk, in a record that the next call of anything here reuses. */
   attributesOf(node: NodeIndex): Attributes {
     const { nodes } = this.tree;
@@ -134,9 +142,10 @@ export class View {
     if (!withBirthTime && nodes.has(node, nodeFlag.hasAttributes)) {
       nodes.load(node, out);
     } else {
-      this.restat(node);
+      this.restatKeepingLinks(node);
       Object.assign(out, this.union.lastAttributes);
       out.ino = nodes.ino(node);
+      out.nlink = nodes.nlink(node);
     }
     if (nodes.type(node) === dirType.dir) out.nlink = this.linksOfDirectory(node, out.nlink);
     this.ids.show(out);
