@@ -1,0 +1,196 @@
+/** Containers as users have them: changed through a mount, committed, exported, and read by other tools. */
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { makeArchive } from '../archive.js';
+import { type CliStage, cannotMount, withStage } from '../cli-stage.js';
+
+const dump = fileURLToPath(new URL('../dump.js', import.meta.url));
+
+/** Every kind of change but one: a write to one of two names of a lower file, which other overlays make a file of its own. Times are whole seconds, as a layer keeps them. */
+const changes = `
+mkdir etc/new; echo n > etc/new/f; ln etc/new/f etc/new/g; chown 7:8 etc/new/f
+rm etc/gone; rm -r usr/share; mkdir usr/share; echo s > usr/share/s; mv usr/lib usr/lib2; mv etc/name etc/renamed
+chmod 600 etc/passwd; setfattr -n user.k -v v etc/passwd; setfattr -n trusted.t -v t etc/new
+cp bin/tool bin/copy; setcap cap_net_raw+ep bin/tool
+mkfifo etc/p; mknod etc/null c 1 3; ln -s ../nowhere etc/l; truncate -s 3M big; printf end >> big; chmod 1777 etc/new
+find . -newermt 2001-01-01 -exec touch -h -d @1000000000 {} +`;
+
+function makeApp(stage: CliStage): void {
+  makeArchive(stage.path, 'app', [
+    {
+      createdBy: 'ADD base',
+      script: `mkdir -p bin etc usr/share/doc usr/lib/x; echo tool > bin/tool; echo l > bin/linked; ln bin/linked bin/linked2
+        echo p > etc/passwd; echo g > etc/gone; echo n > etc/name; echo d > usr/share/doc/d; echo so > usr/lib/x/so; ln -s lib usr/l
+        find . -exec touch -h -d @900000000 {} +`,
+    },
+    {
+      createdBy: 'RUN more',
+      script: 'mkdir -p usr/lib/x etc; echo so2 > usr/lib/x/so2; touch etc/.wh.none; find . -exec touch -h -d @900000001 {} +',
+    },
+  ]);
+  stage.ok('load', '-q', '-i', stage.at('app.tar'));
+}
+
+/** A script in the stage that must succeed; what it prints. $PLYFS is the program, $DUMP prints a tree. */
+function ok(stage: CliStage, script: string): string {
+  const ended = stage.sh(`set -e; PLYFS_ROOT=$PWD/store; export PLYFS_ROOT; DUMP="${process.execPath} ${dump}"\n${script}`);
+  assert.equal(ended.status, 0, `${script}\n${ended.stdout}${ended.stderr}`);
+  return ended.stdout;
+}
+
+/** Tests here use a store of their own, also through `stage.ok`. */
+function withApp(use: (stage: CliStage) => void | Promise<void>): () => Promise<void> {
+  return withStage(async (stage) => {
+    process.env.PLYFS_ROOT = stage.at('store');
+    try {
+      makeApp(stage);
+      await use(stage);
+    } finally {
+      delete process.env.PLYFS_ROOT;
+    }
+  });
+}
+
+function lacks(...programs: string[]): string | false {
+  if (cannotMount !== false) return cannotMount;
+  const missing = programs.find(
+    (program) => !['/usr/bin', '/usr/sbin', '/sbin', '/bin'].some((path) => existsSync(`${path}/${program}`)),
+  );
+  return missing === undefined ? false : `needs ${missing}`;
+}
+
+test(
+  'a view that was changed, committed while mounted, and mounted as an image is the same to the nanosecond',
+  { skip: lacks('setcap', 'setfattr') },
+  withApp((stage) => {
+    ok(stage, '$PLYFS create --name web app; $PLYFS mount web mnt');
+    ok(stage, `cd mnt; ${changes}; touch etc/now; echo more >> bin/linked`);
+    assert.match(ok(stage, '$PLYFS ps'), /app +\S.* +Mounted on .*mnt +web/);
+    const listed = ok(stage, '$PLYFS diff web');
+    assert.match(listed, /^A \/usr\/lib2\/x\/so2$/m);
+    assert.match(listed, /^D \/usr\/lib\nA \/usr\/lib2$/m);
+    assert.equal(listed, ok(stage, '$PLYFS diff --verify web'));
+    const committed = ok(stage, '$DUMP mnt > view; $PLYFS commit --nanoseconds -m m web app:2 2>&1');
+    assert.match(committed, /the mount was held for \d+ ms\nsha256:[0-9a-f]{64}\n$/);
+    ok(stage, '$PLYFS umount mnt; $PLYFS mount app:2 mnt; $DUMP mnt > image; $PLYFS umount mnt');
+    ok(stage, 'diff view image');
+    assert.equal(ok(stage, '$PLYFS diff web app:2'), '');
+    // Exported and imported, it is the same again; a tar of it says the same as tar does.
+    ok(
+      stage,
+      '$PLYFS export --nanoseconds web | $PLYFS import - app:3; $PLYFS mount app:3 mnt; $DUMP mnt > flat; $PLYFS umount mnt',
+    );
+    ok(stage, 'diff view flat');
+    ok(stage, '$PLYFS rm web; [ -z "$($PLYFS ps -aq)" ]');
+  }),
+);
+
+test(
+  'a container is committed in one state while somebody writes to it, and no write fails',
+  { skip: lacks() },
+  withApp(async (stage) => {
+    ok(stage, '$PLYFS create --name web app; $PLYFS mount web mnt');
+    // `first` is never behind `second`, and one ahead at most.
+    const script =
+      'i=0; while [ ! -e stop ]; do i=$((i+1)); echo $i > mnt/first.new; mv mnt/first.new mnt/first; echo $i > mnt/second.new; mv mnt/second.new mnt/second; done; echo fine';
+    const writer = spawn('timeout', ['60', 'sh', '-ec', script], { cwd: stage.path, stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    writer.stdout.on('data', (text) => {
+      said += text;
+    });
+    const ended = new Promise((resolve) => writer.on('close', resolve));
+    try {
+      while (!existsSync(stage.at('store')) || ok(stage, 'ls mnt').includes('second') === false)
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      for (let i = 0; i < 4; i++) {
+        ok(stage, `$PLYFS commit -q web app:c${i}`);
+        const [first = 0, second = 0] = ok(stage, `$PLYFS cat app:c${i} /first /second`).split('\n').map(Number);
+        assert.ok(first === second || first === second + 1, `${first} and ${second}`);
+      }
+    } finally {
+      execFileSync('touch', [stage.at('stop')]);
+      await ended;
+      ok(stage, '$PLYFS umount mnt');
+    }
+    assert.equal(said, 'fine\n');
+  }),
+);
+
+for (const { name, needs, mount } of [
+  {
+    name: 'kernel overlayfs',
+    needs: [],
+    mount: 'mount -t overlay overlay -o lowerdir=lower,upperdir=up,workdir=wk,redirect_dir=on,metacopy=off,index=off mnt',
+  },
+  { name: 'fuse-overlayfs', needs: ['fuse-overlayfs'], mount: 'fuse-overlayfs -o lowerdir=lower,upperdir=up,workdir=wk mnt' },
+]) {
+  test(
+    `an upper that ${name} wrote is committed as its view was`,
+    { skip: lacks('setcap', 'setfattr', ...needs) },
+    withApp((stage) => {
+      ok(stage, `mkdir lower; $PLYFS export app | tar -C lower --xattrs --xattrs-include='*' -xf -; ${mount}`);
+      try {
+        ok(stage, `cd mnt; ${changes}`);
+        ok(stage, 'cp -a mnt view; $PLYFS diff --content --xattrs ./view/ ./mnt/ > same; cat same; [ ! -s same ]');
+      } finally {
+        ok(stage, 'umount mnt');
+      }
+      ok(stage, '$PLYFS commit --upper up --onto app app:2');
+      assert.equal(ok(stage, '$PLYFS diff --content --xattrs ./view/ app:2; $PLYFS diff ./view/ app:2'), '');
+      assert.equal(ok(stage, '$PLYFS diff --upper up --onto app'), ok(stage, '$PLYFS diff app app:2'));
+    }),
+  );
+}
+
+test(
+  'an image that was committed is the same tree to umoci and podman, capabilities and xattrs included',
+  { skip: lacks('umoci', 'podman', 'setcap', 'setfattr') },
+  withApp((stage) => {
+    ok(
+      stage,
+      `$PLYFS create --name web app; $PLYFS mount web mnt; cd mnt; ${changes}; cd ..; $PLYFS commit -q web app:2; $PLYFS umount mnt`,
+    );
+    ok(stage, '$PLYFS save -o two.tar app:2; mkdir layout; tar -C layout -xf two.tar; umoci unpack --image layout:2 bundle');
+    assert.equal(
+      ok(stage, '$PLYFS diff --content --xattrs app:2 ./bundle/rootfs/; $PLYFS diff app:2 ./bundle/rootfs/'),
+      '',
+      'umoci',
+    );
+    const podman = 'podman --root $PWD/pr --runroot $PWD/prr --storage-driver overlay';
+    ok(stage, `${podman} load -q -i two.tar > /dev/null`);
+    try {
+      const script = `at=$(${podman} image mount app:2); $PLYFS diff --content --xattrs app:2 $at/; $PLYFS diff app:2 $at/`;
+      // containers/storage gives the root directory of every image a mode of its own.
+      assert.equal(ok(stage, script).replaceAll('C /\n', ''), '', 'podman');
+    } finally {
+      ok(
+        stage,
+        `${podman} image unmount -a > /dev/null; ${podman} rmi -af > /dev/null; umount -l pr/overlay 2> /dev/null || true`,
+      );
+    }
+  }),
+);
+
+test(
+  'the same changes by podman and by plyfs give the same tree',
+  { skip: lacks('podman', 'setcap', 'setfattr') },
+  withApp((stage) => {
+    ok(
+      stage,
+      `$PLYFS create --name web app; $PLYFS mount web mnt; cd mnt; ${changes}; cd ..; $PLYFS commit -q web app:2; $PLYFS umount mnt`,
+    );
+    const podman = 'podman --root $PWD/pr --runroot $PWD/prr --storage-driver overlay';
+    ok(stage, `${podman} load -q -i app.tar > /dev/null; ${podman} create --name web app sh > /dev/null`);
+    try {
+      ok(stage, `at=$(${podman} mount web); cd $at; ${changes}; cd "$OLDPWD"; ${podman} umount web > /dev/null`);
+      ok(stage, `${podman} commit -q web app:podman > /dev/null; ${podman} save -q -o podman.tar app:podman`);
+    } finally {
+      ok(stage, `${podman} rm -af > /dev/null; ${podman} rmi -af > /dev/null; umount -l pr/overlay 2> /dev/null || true`);
+    }
+    assert.equal(ok(stage, '$PLYFS diff --content app:2 ./podman.tar'), '');
+  }),
+);
