@@ -13,6 +13,7 @@ import type { MountOptions } from './mount-options.js';
 import type { Claims } from './mount-request.js';
 import { splitOptions, unescapeValue } from './option-string.js';
 import { codeOf, wrongPath } from './paths.js';
+import { findMounts } from './records.js';
 
 /** Takes the locks. PlyfsError where the upper cannot be used. */
 export function claimUpper({ upper, work }: Writable, options: MountOptions, claims: Claims): void {
@@ -48,10 +49,29 @@ function checkWritable(what: string, path: string): void {
 function lock(what: string, path: string, claims: Claims): string | undefined {
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   claims.add(() => closeSync(fd));
-  if (!tryLock(fd, 'exclusive')) {
+  if (!lockSoon(fd, path)) {
     throw new PlyfsError('in-use', `${what} ${path} is in use by another mount: see plyfs mounts, and unmount that one first`);
   }
   return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+}
+
+/** How long a daemon whose mount is gone may take to let go of its upper. */
+const letGoMs = 3000;
+
+/** umount(8) returns before the daemon has ended: `umount m && plyfs mount ... m` must not find its own former mount in the way. */
+function lockSoon(fd: number, path: string): boolean {
+  for (const end = Date.now() + letGoMs; Date.now() < end; Atomics.wait(pause, 0, 0, 20)) {
+    if (tryLock(fd, 'exclusive')) return true;
+    if (isMountedFrom(path)) return false;
+  }
+  return false;
+}
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+function isMountedFrom(path: string): boolean {
+  const targets = new Set(mountTable().map(({ target }) => target));
+  return findMounts().some(({ upper, work, target }) => (upper === path || work === path) && targets.has(target));
 }
 
 function refuseKernelOverlay(upper: string, work: string): void {

@@ -1,0 +1,16 @@
+/** What follows an unmount at once. */
+
+import { test } from 'node:test';
+import { direct, waitForProcesses } from '../implementers.js';
+import * as libc from '../libc.js';
+import { onStage } from '../stage.js';
+
+test('an upper can be mounted again as soon as umount(8) has returned', { skip: direct.unavailable() ?? false }, () =>
+  onStage({ lower: ['file a'] }, async ({ paths }) => {
+    for (let i = 0; i < 4; i++) {
+      direct.mount(paths, 'trusted');
+      libc.umount(paths.target);
+    }
+    waitForProcesses(paths.target);
+  }),
+);
