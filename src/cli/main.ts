@@ -93,8 +93,7 @@ function print(text: string): number {
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  process.exit(error.code === 'EPIPE' ? 0 : reportError(error));
 });
 try {
   process.exitCode = await main(process.argv.slice(2));

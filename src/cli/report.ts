@@ -12,5 +12,7 @@ function sentenceOf(error: unknown): string {
   if (error instanceof PlyfsError)
     return typeof error.cause === 'string' && error.cause !== '' ? `${error.message}\n${error.cause}` : error.message;
   if (error instanceof FsError) return error.message;
+  // What the system refused, in node's words: "EACCES: permission denied, open '/x'".
+  if (error instanceof Error && 'syscall' in error && 'code' in error) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

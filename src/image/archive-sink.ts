@@ -8,6 +8,7 @@ import { mediaTypes } from '../oci/media-types.js';
 import { familiarRepository, parseReference } from '../oci/reference.js';
 import type { CopyProgress, ImageSink, SourceImage, SourceLayer } from '../oci/source.js';
 import type { ArchiveWriter } from './archive-writer.js';
+import { listedDescriptors } from './listed-descriptors.js';
 
 export class ArchiveSink implements ImageSink {
   readonly parallelLayers = 1;
@@ -49,20 +50,14 @@ export class ArchiveSink implements ImageSink {
     this.list(image, { mediaType: mediaTypes.manifest, digest: sha256Of(manifest), size: manifest.length }, names);
   }
 
-  /** One line of index.json for each name, as docker writes them. */
   private list(image: SourceImage, descriptor: Descriptor, names: readonly string[]): void {
-    const { os, architecture, variant } = image.config.platform;
-    const platform = { architecture, os, ...(variant === undefined ? {} : { variant }) };
-    if (names.length === 0) this.listed.push({ ...descriptor, platform });
+    this.listed.push(...listedDescriptors(image, descriptor, names));
+    const top = image.layers.at(-1);
+    if (top === undefined) return;
     for (const name of names) {
       const reference = parseReference(name);
-      const tag = reference.tag ?? 'latest';
-      const annotations = { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': tag };
-      this.listed.push({ ...descriptor, annotations, platform });
-      const top = image.layers.at(-1);
-      if (top === undefined) continue;
       const repository = familiarRepository(reference);
-      this.repositories[repository] = { ...this.repositories[repository], [tag]: hexOf(top.diffId) };
+      this.repositories[repository] = { ...this.repositories[repository], [reference.tag ?? 'latest']: hexOf(top.diffId) };
     }
   }
 

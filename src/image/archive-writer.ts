@@ -11,7 +11,10 @@ import { type FileData, TarWriter } from '../tar/writer.js';
 export class ArchiveWriter {
   private readonly tar = new TarWriter();
 
-  constructor(private readonly output: Writable) {}
+  constructor(private readonly output: Writable) {
+    // The failed write tells of it; without a listener the process would end.
+    output.on('error', () => undefined);
+  }
 
   directory(name: string): Promise<void> {
     return this.send(this.tar.add(entry('dir', name, 0o755)));

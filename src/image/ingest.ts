@@ -7,6 +7,7 @@ import { PlyfsError } from '../base/errors.js';
 import { TarIndexBuilder } from '../layers/tar-index-builder.js';
 import type { FileRange } from '../oci/source.js';
 import { type Compression, compressionOf, decompressed, magicBytes } from '../tar/compression.js';
+import { namingAsync } from './named-errors.js';
 import { putIndex } from './saved-index.js';
 import { contentBytesOf } from './sizes.js';
 
@@ -45,7 +46,7 @@ const tellEveryBytes = 4 * 1024 * 1024;
 export async function ingest(job: IngestJob, onBytes: (bytes: number) => void): Promise<Ingested> {
   let isDone = false;
   try {
-    const result = await pass(job, onBytes);
+    const result = await namingAsync(job.label, () => pass(job, onBytes));
     isDone = true;
     return result;
   } finally {

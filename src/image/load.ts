@@ -31,7 +31,7 @@ export async function loadPath(store: Store, path: string, options: LoadOptions)
   store.ensure();
   const leftovers: Digest[] = [];
   try {
-    return await loadFrom(store, path, options, leftovers);
+    return await loadFrom(store, path, path, options, leftovers);
   } finally {
     collectNow(store, leftovers);
   }
@@ -59,18 +59,18 @@ async function loadSpooled(
   const path = store.temporary();
   try {
     await pipeline(input, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
-    return await loadFrom(store, path, options, leftovers);
+    return await loadFrom(store, path, 'standard input', options, leftovers);
   } finally {
     rmSync(path, { force: true });
   }
 }
 
 /** `leftovers` gets the blob that an archive compressed as a whole was decompressed into. */
-async function loadFrom(store: Store, path: string, options: LoadOptions, leftovers: Digest[]): Promise<Loaded[]> {
-  const opened = await openPath(store, path);
+async function loadFrom(store: Store, path: string, label: string, options: LoadOptions, leftovers: Digest[]): Promise<Loaded[]> {
+  const opened = await openPath(store, path, label);
   if (opened.unpacked !== undefined) leftovers.push(opened.unpacked);
   if (opened.kind === 'rootfs') {
-    throw new PlyfsError('archive', `${path} is the tar of a root file system, not an image archive: use plyfs import`);
+    throw new PlyfsError('archive', `${label} is the tar of a root file system, not an image archive: use plyfs import`);
   }
   const { source } = opened;
   try {

@@ -16,6 +16,7 @@ import { LayoutDirectory } from './layout-directory.js';
 import { LayoutSource } from './layout-source.js';
 import type { LocalSource } from './local-source.js';
 import { type LocatedImage, locateRootfs, locateSourceImage, locateStoredImage } from './located-image.js';
+import { namingAsync } from './named-errors.js';
 import { rangeKey } from './saved-index.js';
 import { unpackedFile } from './unpacked.js';
 
@@ -74,25 +75,31 @@ export type OpenedPath =
   | { readonly kind: 'images'; readonly source: LocalSource; readonly unpacked: Digest | undefined }
   | { readonly kind: 'rootfs'; readonly location: FileRange; readonly unpacked: Digest | undefined };
 
-/** What the file or directory at `path` is, by its content. A compressed file is decompressed into the store once, as the blob `unpacked`. */
-export async function openPath(store: Store, path: string): Promise<OpenedPath> {
-  const stat = statSync(path);
+/** What the file or directory at `path` is, by its content. A compressed file is decompressed into the store once, as the blob `unpacked`.
+ *  `label` names it in messages. */
+export async function openPath(store: Store, path: string, label = path): Promise<OpenedPath> {
+  return namingAsync(label, () => open(store, path, label));
+}
+
+async function open(store: Store, path: string, label: string): Promise<OpenedPath> {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new PlyfsError('no-image', `there is no file ${path}`);
   if (stat.isDirectory()) {
     if (LayoutDirectory.isOne(path))
       return { kind: 'images', source: new LayoutSource(new LayoutDirectory(path)), unpacked: undefined };
     throw new PlyfsError('archive', `${path} is a directory but no OCI layout: it has neither oci-layout nor index.json`);
   }
   if (!stat.isFile())
-    throw new PlyfsError('archive', `${path} is not a regular file; images from a pipe are taken by plyfs load`);
-  if (stat.size === 0) throw new PlyfsError('archive', `${path} is empty`);
+    throw new PlyfsError('archive', `${label} is not a regular file; images from a pipe are taken by plyfs load`);
+  if (stat.size === 0) throw new PlyfsError('archive', `${label} is empty`);
   const whole = { path, start: 0, size: stat.size };
   const isPlain = compressionOfRange(whole) === 'none';
-  const unpacked = isPlain ? undefined : await unpackedFile(store, whole);
+  const unpacked = isPlain ? undefined : await unpackedFile(store, whole, label);
   const location = unpacked === undefined ? whole : { path: store.blobs.path(unpacked.digest), start: 0, size: unpacked.size };
   // A root tar that was opened before has its index in the cache: no need to look at its entries again.
   const cached = isPlain && existsSync(store.path('cache', `${rangeKey(whole)}.index`));
   if (cached) return { kind: 'rootfs', location, unpacked: unpacked?.digest };
-  const archive = ArchiveFile.open(location.path, path);
+  const archive = ArchiveFile.open(location.path, label);
   if (archive.isRootfs) return { kind: 'rootfs', location, unpacked: unpacked?.digest };
   // manifest.json decides where it is (S-4).
   const isDocker = archive.find('manifest.json') !== undefined || archive.find('index.json') === undefined;

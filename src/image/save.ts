@@ -1,6 +1,6 @@
-/** save: images of the store into one archive, shared layers once, the same bytes for the same images. */
+/** save: images of the store into one archive or an OCI layout directory, shared layers once, the same bytes for the same images. */
 
-import { createWriteStream, renameSync, rmSync } from 'node:fs';
+import { createWriteStream, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -8,13 +8,14 @@ import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 import { putImage } from '../oci/copy.js';
 import { parseReference, repositoryOf } from '../oci/reference.js';
-import type { CopyProgress, SourceImage } from '../oci/source.js';
+import type { CopyProgress, ImageSink, SourceImage } from '../oci/source.js';
 import type { Catalog, StoredImage } from '../store/catalog.js';
 import { findImage, getImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
 import { ArchiveSink } from './archive-sink.js';
 import { ArchiveWriter } from './archive-writer.js';
 import { type LayerCompression, LayerCompressor } from './compress-image.js';
+import { LayoutSink } from './layout-sink.js';
 import { StoreSource } from './store-source.js';
 
 export interface SaveOptions {
@@ -24,35 +25,57 @@ export interface SaveOptions {
   readonly progress?: CopyProgress;
 }
 
-/** Writes the images that `texts` name. A repository without a tag stands for all its tags; an ID for the image without names (S-5).
- *  PlyfsError `no-image` before the first byte. */
+/** Writes the images that `texts` name as an archive. A repository without a tag stands for all its tags; an ID for the image without names
+ *  (S-5). PlyfsError `no-image` before the first byte. */
 export async function saveImages(
   store: Store,
   texts: readonly string[],
   output: Writable,
   options: SaveOptions = {},
 ): Promise<void> {
+  await saveTo(store, texts, options, () => ArchiveSink.open(new ArchiveWriter(output)));
+}
+
+/** The same into an OCI layout directory, which is made or added to. */
+export async function saveToLayout(
+  store: Store,
+  texts: readonly string[],
+  directory: string,
+  options: SaveOptions = {},
+): Promise<void> {
+  await saveTo(store, texts, options, async () => new LayoutSink(directory));
+}
+
+async function saveTo(
+  store: Store,
+  texts: readonly string[],
+  options: SaveOptions,
+  openSink: () => Promise<ImageSink>,
+): Promise<void> {
   const source = new StoreSource(store, 'plain');
   const plain = chosen(store.catalog(), texts).map(({ image, names }) => source.read(image, names));
-  if (options.compression === undefined) return writeImages(plain, output, options);
+  if (options.compression === undefined) return putImages(plain, await openSink(), options);
   using _lock = await store.lockForAdding();
   using compressor = new LayerCompressor(store, options.compression);
   const images: SourceImage[] = [];
   for (const image of plain) images.push(await compressor.compress(image));
-  await writeImages(images, output, options);
+  await putImages(images, await openSink(), options);
 }
 
-async function writeImages(images: readonly SourceImage[], output: Writable, options: SaveOptions): Promise<void> {
+async function putImages(images: readonly SourceImage[], sink: ImageSink, options: SaveOptions): Promise<void> {
   options.onImages?.(images);
-  const sink = await ArchiveSink.open(new ArchiveWriter(output));
   for (const image of images) await putImage(image, sink, options.progress === undefined ? {} : { progress: options.progress });
   await sink.commit();
 }
 
-/** The same into a file, which appears when it is whole. */
+/** The same into a file, which appears when it is whole. A device, pipe or socket at `path` is written to as it is. */
 export async function saveToFile(store: Store, texts: readonly string[], path: string, options: SaveOptions = {}): Promise<void> {
+  const isThere = statSync(path, { throwIfNoEntry: false });
+  if (isThere?.isDirectory())
+    throw new PlyfsError('usage', `${path} is a directory: name a file in it, or use --format oci-dir`, { exitStatus: 2 });
+  if (isThere !== undefined && !isThere.isFile()) return saveToDevice(store, texts, path, options);
   const temporary = join(dirname(path), `.plyfs-save-${process.pid}`);
-  const output = createWriteStream(temporary, { flags: 'wx', mode: 0o600 });
+  const output = createWriteStream(temporary, { fd: openSync(temporary, 'wx', 0o600) });
   let isDone = false;
   try {
     await saveImages(store, texts, output, options);
@@ -63,6 +86,17 @@ export async function saveToFile(store: Store, texts: readonly string[], path: s
   } finally {
     output.destroy();
     if (!isDone) rmSync(temporary, { force: true });
+  }
+}
+
+async function saveToDevice(store: Store, texts: readonly string[], path: string, options: SaveOptions): Promise<void> {
+  const output = createWriteStream(path, { fd: openSync(path, 'w') });
+  try {
+    await saveImages(store, texts, output, options);
+    output.end();
+    await finished(output);
+  } finally {
+    output.destroy();
   }
 }
 

@@ -7,6 +7,7 @@ import type { TarIndex } from '../layers/tar-index.js';
 import { TarLayer } from '../layers/tar-layer.js';
 import { scanTar } from '../layers/tar-scan.js';
 import { log } from '../observe/log.js';
+import { trace } from '../observe/trace.js';
 import type { HistoryEntry } from '../oci/config.js';
 import type { FileRange } from '../oci/source.js';
 import { publish } from '../store/durable.js';
@@ -14,6 +15,7 @@ import type { Store } from '../store/store.js';
 import { compressionOfRange } from './ingest.js';
 import { IngestPool } from './ingest-pool.js';
 import type { LocatedImage, LocatedLayer } from './located-image.js';
+import { naming } from './named-errors.js';
 import { fileKey, findIndex, putIndex, rangeKey } from './saved-index.js';
 import { unpack } from './unpacked.js';
 
@@ -151,7 +153,7 @@ function openTar(store: Store, prepared: PreparedLayer): TarLayer {
 /** Builds the index of a tar and saves it for the next time. */
 function buildIndex(store: Store, fd: number, range: FileRange, indexPath: string, title: string): TarIndex {
   const keyBefore = fileKey(range.path);
-  const { index, warnings } = scanTar(fd, range.start, range.size);
+  const { index, warnings } = naming(title, () => scanTar(fd, range.start, range.size));
   for (const warning of warnings) log('warn', `${title}: ${warning}`);
   // Not for a file that is being written.
   if (fileKey(range.path) === keyBefore) saveIndex(store, indexPath, index);
@@ -167,7 +169,7 @@ function saveIndex(store: Store, path: string, index: TarIndex): void {
     publish(temporary, path);
   } catch (error) {
     if (!isUnwritable(error)) throw error;
-    log('info', `the index of ${path} is not saved: ${(error as Error).message}`);
+    trace('image', () => `the index ${path} is not saved: ${(error as Error).message}`);
   }
 }
 

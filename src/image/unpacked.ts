@@ -15,14 +15,14 @@ import { adoptTar } from './store-sink.js';
 
 /** The blob of the store that is the uncompressed tar of a compressed range. PlyfsError for damaged input, and where the store cannot be
  *  written. */
-export async function unpackedFile(store: Store, range: FileRange): Promise<{ digest: Digest; size: number }> {
+export async function unpackedFile(store: Store, range: FileRange, label: string): Promise<{ digest: Digest; size: number }> {
   const key = store.path('cache', `${rangeKey(range)}.json`);
   const known = readKnown(key);
   if (known !== undefined) {
     const size = store.blobs.findSize(known);
     if (size !== undefined) return { digest: known, size };
   }
-  const { diffId, tarBytes } = await unpack(store, range, undefined, range.path);
+  const { diffId, tarBytes } = await unpack(store, range, undefined, label);
   putFile(key, store.temporary(), JSON.stringify({ blob: diffId }));
   return { digest: diffId, size: tarBytes };
 }

@@ -6,9 +6,9 @@ import { after, before, test } from 'node:test';
 import { sha256Of } from '../../src/base/digest.js';
 import { loadPath, loadStream } from '../../src/image/load.js';
 import { openImage } from '../../src/image/open-image.js';
-import { saveToFile } from '../../src/image/save.js';
+import { saveToFile, saveToLayout } from '../../src/image/save.js';
 import { checkStore } from '../../src/store/check.js';
-import { pruneStore } from '../../src/store/images.js';
+import { pruneStore, tagImage } from '../../src/store/images.js';
 import { Store } from '../../src/store/store.js';
 import { type BuiltImages, buildImages, needsTools, run, treeOfDirectory, treeOfImage } from '../image-fixture.js';
 
@@ -105,6 +105,27 @@ test('layers saved compressed are read by skopeo, and give the same image and th
     assert.equal((await loadPath(newStore(), one, { platform: undefined }))[0]?.id, id);
   }
   assert.deepEqual(readdirSync(store.path('tmp')), []);
+});
+
+test('a layout directory that is saved into is read by umoci and skopeo, and takes a second image', {
+  skip: needsTools,
+}, async () => {
+  const store = newStore();
+  const { id } = (await loadPath(store, images.paths['docker-archive by skopeo']!, { platform: undefined }))[0]!;
+  const layout = join(scratch, 'saved-layout');
+  await saveToLayout(store, ['demo/app'], layout);
+  await saveToLayout(store, ['demo/app'], layout);
+  assert.equal(run('umoci', 'ls', '--layout', layout), '1\n');
+  await tagImage(store, 'demo/app:1', 'demo/app:2');
+  await saveToLayout(store, ['demo/app:2'], layout, { compression: 'gzip' });
+  assert.deepEqual(run('umoci', 'ls', '--layout', layout).trim().split('\n').sort(), ['1', '2']);
+  run('umoci', 'unpack', '--image', `${layout}:2`, join(scratch, 'bundle-2'));
+  assert.equal(treeOfDirectory(join(scratch, 'bundle-2', 'rootfs')), treeOfDirectory(images.unpacked));
+  assert.equal(sha256Of(run('skopeo', 'inspect', '--config', '--raw', `oci:${layout}:1`)), id);
+  assert.deepEqual(
+    new Set((await loadPath(newStore(), layout, { platform: undefined })).map((image) => image.id)),
+    new Set([id]),
+  );
 });
 
 function podmanReads(archive: string, id: string): void {

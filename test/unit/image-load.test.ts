@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -280,6 +280,16 @@ test('archives are read without a mount: ls, cat, find, stat, du, layers, blame,
   const missing = plyfs(store, 'cat', path, '/nope');
   assert.deepEqual([missing.status, missing.stdout], [1, '']);
   assert.match(missing.stderr, /has no \/nope/);
+});
+
+test('saving writes to a device as it is, and a full one is told', async () => {
+  const store = newStore();
+  await loadPath(store, write(legacyArchive(partsOf(base))), { platform: undefined });
+  const { status, stderr } = plyfs(store, 'save', '-o', '/dev/full', 'old:1');
+  assert.equal(status, 1);
+  assert.match(stderr, /^plyfs: ENOSPC: no space left on device, write\n$/);
+  assert.equal(statSync('/dev/full').isCharacterDevice(), true);
+  assert.equal(plyfs(store, 'save', '-o', scratch, 'old:1').status, 2);
 });
 
 test('what arrives is kept byte for byte', async () => {

@@ -1,5 +1,6 @@
 /** plyfs load: the images of an archive into the store. */
 
+import { createReadStream, statSync } from 'node:fs';
 import { PlyfsError } from '../../base/errors.js';
 import { type Loaded, type LoadOptions, loadPath, loadStream } from '../../image/load.js';
 import { familiarText, parseReference } from '../../oci/reference.js';
@@ -32,7 +33,11 @@ export const command = newCommand(
   });
 
 function load(store: Store, input: string | undefined, options: LoadOptions): Promise<Loaded[]> {
-  if (input !== undefined && input !== '-') return loadPath(store, input, options);
+  if (input !== undefined && input !== '-') {
+    // A pipe by its path, as `<(zcat ...)` gives it.
+    const isStream = statSync(input, { throwIfNoEntry: false })?.isFIFO() === true;
+    return isStream ? loadStream(store, createReadStream(input), options) : loadPath(store, input, options);
+  }
   if (process.stdin.isTTY)
     throw new PlyfsError('usage', 'standard input is a terminal: name the archive with -i', { exitStatus: 2 });
   return loadStream(store, process.stdin, options);
