@@ -29,6 +29,8 @@ export class DirectoryLayer implements Layer {
   private readonly scratch = new Attributes();
   private linkedNames: Map<number, Name[]> | undefined;
   protected readonly rootFd: number;
+  /** Names that begin with `.wh.` are names like others here, as for the kernel. */
+  protected hasOrdinaryWhNames = false;
 
   /** Opens `path`. FsError ENOENT, ENOTDIR, EACCES. */
   constructor(
@@ -115,7 +117,7 @@ export class DirectoryLayer implements Layer {
       into.whiteouts.push(name);
       return;
     }
-    if (name.charCodeAt(0) === dot && name.startsWith('.wh.')) {
+    if (name.charCodeAt(0) === dot && name.startsWith('.wh.') && !this.hasOrdinaryWhNames) {
       const marker = markerOfName(name);
       if (marker?.kind === 'opaque') into.isOpaque = true;
       else if (marker?.kind === 'whiteout') into.whiteouts.push(marker.name);
@@ -147,7 +149,7 @@ export class DirectoryLayer implements Layer {
 
   private hasWhiteoutFile(fd: number, name: Name): boolean {
     const marker = whiteoutName(name);
-    return marker.length <= nameMax && statAt(fd, marker, this.scratch);
+    return !this.hasOrdinaryWhNames && marker.length <= nameMax && statAt(fd, marker, this.scratch);
   }
 
   private mayHoldXattrWhiteouts(fd: number): boolean {

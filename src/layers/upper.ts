@@ -2,7 +2,7 @@
  *  one step. The only writer of markers. What it leaves on disk is what the kernel's overlayfs would leave (D-5). */
 
 import { errno } from '../base/errno.js';
-import { errnoOf } from '../base/errors.js';
+import { errnoOf, PlyfsError } from '../base/errors.js';
 import { dirType, S_IFCHR, S_IFREG } from '../base/mode.js';
 import { bytesFromName, type Name, nameFromText, nameMax } from '../base/name.js';
 import { log } from '../observe/log.js';
@@ -10,6 +10,7 @@ import { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, RENAME_EXCHANGE, RENAME
 import { readDirectory } from '../sys/dir.js';
 import { linkAt, mkdirAt, mknodAt, renameAt, rmdirAt, unlinkAt } from '../sys/namespace.js';
 import { closeFd, openAt, openPath } from '../sys/open.js';
+import { chmodAt } from '../sys/stat.js';
 import { getxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
 import type { Descriptors } from './descriptors.js';
 import { DirectoryLayer, openDirectory } from './directory-layer.js';
@@ -31,8 +32,14 @@ export class Upper extends DirectoryLayer {
   private hasSharedWhiteout = false;
 
   /** Opens the two directories and empties the work directory of what a killed daemon left. FsError EROFS, EACCES, ENOENT. */
-  constructor(path: string, workPath: string, descriptors: Descriptors, wanted?: 'overlay' | 'overlay-user') {
+  constructor(
+    path: string,
+    workPath: string,
+    descriptors: Descriptors,
+    { format, whNames = 'refuse' }: { format?: 'overlay' | 'overlay-user'; whNames?: 'refuse' | 'allow' } = {},
+  ) {
     super(path, path, descriptors, true);
+    this.hasOrdinaryWhNames = whNames === 'allow';
     const work = openPath(workPath, O_RDONLY | O_DIRECTORY);
     try {
       ensureDirectory(work, 'work' as Name);
@@ -40,8 +47,27 @@ export class Upper extends DirectoryLayer {
     } finally {
       closeFd(work);
     }
+    this.inheritNothing();
     this.emptyWork();
-    this.format = this.probeFormat(wanted);
+    this.format = this.probeFormat(format);
+    if (this.hasOrdinaryWhNames && this.format.whiteout === 'file') {
+      throw new PlyfsError(
+        'wh-names',
+        `${path} cannot keep names that begin with .wh.: its disk has no extended attributes, so that such files are whiteouts there. Mount without wh_names=allow.`,
+      );
+    }
+  }
+
+  /** What is made in the work directory must not get a group or ACLs from it (Linux ovl_workdir_create). */
+  private inheritNothing(): void {
+    try {
+      chmodAt(this.workFd, self, 0o700);
+      for (const key of ['system.posix_acl_default', 'system.posix_acl_access'] as Name[]) {
+        if (getxattrAt(this.workFd, self, key) !== undefined) removexattrAt(this.workFd, self, key);
+      }
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
   }
 
   /** The first spelling that works here (D-2). */
@@ -195,7 +221,7 @@ export class Upper extends DirectoryLayer {
   /** The `.wh.` file of a name that shows again. An upper may have been begun in that spelling and gone on in another. It hides nothing
    *  of its own layer, so where it cannot go it may stay. */
   dropWhiteoutFile(dirFd: number, name: Name): void {
-    if (name.length + whiteoutPrefix.length > nameMax) return;
+    if (this.hasOrdinaryWhNames || name.length + whiteoutPrefix.length > nameMax) return;
     try {
       unlinkAt(dirFd, whiteoutName(name));
     } catch (error) {

@@ -2,7 +2,18 @@
 
 const version = 2;
 const entrySize = 8;
-const tag = { userObject: 0x01, groupObject: 0x04, mask: 0x10, other: 0x20 } as const;
+const tag = { userObject: 0x01, namedUser: 0x02, groupObject: 0x04, namedGroup: 0x08, mask: 0x10, other: 0x20 } as const;
+
+/** The ACL with the ids of its named users and groups changed. Bytes that are no ACL stay as they are, for the disk to refuse. */
+export function mapAcl(acl: Buffer, uidOf: (id: number) => number, gidOf: (id: number) => number): Buffer {
+  const mapped = Buffer.from(acl);
+  for (let at = 4; at + entrySize <= mapped.length; at += entrySize) {
+    const kind = mapped.readUInt16LE(at);
+    if (kind === tag.namedUser) mapped.writeUInt32LE(uidOf(mapped.readUInt32LE(at + 4)), at + 4);
+    else if (kind === tag.namedGroup) mapped.writeUInt32LE(gidOf(mapped.readUInt32LE(at + 4)), at + 4);
+  }
+  return mapped;
+}
 
 /** What a new object gets from its directory's default ACL: its mode and, if the ACL says more than the mode, its access ACL.
  *  Kernel: posix_acl_create_masq. undefined for bytes that are no ACL. */

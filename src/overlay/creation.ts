@@ -107,9 +107,8 @@ export class Creation {
   }
 
   private defaultAcl(directory: Directory): Buffer | null {
-    if (!this.view.config.posixAcl) return null;
     directory.defaultAcl ??= getxattrAt(this.view.upperFd(directory), self, defaultAclKey) ?? null;
-    return directory.defaultAcl;
+    return this.view.config.posixAcl ? directory.defaultAcl : null;
   }
 
   /** Makes the object at its place, or in the work directory first when it must be finished before it shows. */
@@ -186,7 +185,7 @@ export class Creation {
     if (type === dirType.dir) {
       const made = tree.addDirectory(type, 0, ino, [0, upper.directory(view.upperDir(directory), name)]);
       made.isLoaded = true;
-      made.defaultAcl = plan.inherited ?? null;
+      made.defaultAcl = plan.inherited;
       node = made.node;
     } else {
       node = tree.nodes.add(type, 0, 0, ino);

@@ -1,6 +1,9 @@
 /** Owners on disk against owners in the view: uidmapping, gidmapping, squash_to_uid, squash_to_gid. */
 
 import type { Attributes } from '../base/attributes.js';
+import { errno } from '../base/errno.js';
+import { FsError } from '../base/errors.js';
+import { mapAcl } from './acl.js';
 import type { IdMap, OverlayConfig } from './config.js';
 
 /** What an unmapped id shows as (/proc/sys/kernel/overflowuid). */
@@ -28,6 +31,31 @@ export class Ids {
 
   gidOnDisk(gid: number): number | undefined {
     return this.isPlain ? gid : outward(this.config.gidMapping, gid);
+  }
+
+  /** An ACL of the disk as the view shows it. */
+  showAcl(acl: Buffer): Buffer {
+    const { uidMapping, gidMapping } = this.config;
+    if (this.isPlain || this.isSquashed) return acl;
+    return mapAcl(
+      acl,
+      (id) => inward(uidMapping, id),
+      (id) => inward(gidMapping, id),
+    );
+  }
+
+  /** The reverse of showAcl; EINVAL for an id that has none on disk. */
+  aclOnDisk(acl: Buffer): Buffer {
+    if (this.isPlain || this.isSquashed) return acl;
+    const mapped = (id: number | undefined): number => {
+      if (id === undefined) throw new FsError(errno.EINVAL, 'an id without a mapping in an ACL');
+      return id;
+    };
+    return mapAcl(
+      acl,
+      (id) => mapped(this.uidOnDisk(id)),
+      (id) => mapped(this.gidOnDisk(id)),
+    );
   }
 
   /** Every object shows one owner: what callers set is kept on disk only as far as we may. */

@@ -46,8 +46,9 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
 
 function openUpper(config: OverlayConfig, descriptors: Descriptors): Upper | undefined {
   if (config.upper === undefined || config.work === undefined) return undefined;
-  const wanted = config.userXattr === true ? 'overlay-user' : undefined;
-  const upper = new Upper(config.upper, config.work, descriptors, wanted);
+  const { whNames } = config;
+  const options = config.userXattr === true ? ({ whNames, format: 'overlay-user' } as const) : { whNames };
+  const upper = new Upper(config.upper, config.work, descriptors, options);
   if (config.isVolatile) markVolatile(config.work);
   return upper;
 }

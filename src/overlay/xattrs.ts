@@ -24,6 +24,11 @@ export class Xattrs {
   get(node: NodeIndex, name: Name): Buffer | undefined {
     if (name.startsWith(virtualPrefix)) return this.virtual(node, name.slice(virtualPrefix.length));
     if (name.startsWith(aclPrefix) && !this.view.config.posixAcl) throw new FsError(errno.EOPNOTSUPP);
+    const value = this.stored(node, name);
+    return value !== undefined && name.startsWith(aclPrefix) ? this.view.ids.showAcl(value) : value;
+  }
+
+  private stored(node: NodeIndex, name: Name): Buffer | undefined {
     const key = storedXattr(name);
     if (isHiddenXattr(key)) return undefined;
     const place = this.view.placeOnDisk(node);
@@ -53,7 +58,8 @@ export class Xattrs {
     if (name.startsWith(aclPrefix) && !this.view.config.posixAcl) throw new FsError(errno.EOPNOTSUPP);
     this.copyUp.ensure(node);
     const place = this.view.upperPlace(node);
-    setxattrAt(place.fd, place.name, storedXattr(name), value, flags);
+    const bytes = name.startsWith(aclPrefix) ? this.view.ids.aclOnDisk(value) : value;
+    setxattrAt(place.fd, place.name, storedXattr(name), bytes, flags);
     this.changed(node, name);
   }
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { onDisk } from "../engine-stage.js";
+import { onDisk } from '../engine-stage.js';
 import { openEngine } from '../in-process.js';
 import { Model } from '../model.js';
 import { Random, randomHandleOperation, randomLayer, randomOperation } from '../random.js';
@@ -78,6 +78,7 @@ test('an upper without extended attributes does what the model does', { skip: ne
   onDisk('ramfs', '', async (disk) => {
     delete process.env.PLYFS_TEST_DIR;
     const until = Date.now() + seconds * 1000;
-    for (let seed = Number(process.env.PLYFS_SEED ?? Date.now() % 1_000_000); Date.now() < until; seed++) await runSeed(seed, disk);
+    for (let seed = Number(process.env.PLYFS_SEED ?? Date.now() % 1_000_000); Date.now() < until; seed++)
+      await runSeed(seed, disk);
   }),
 );
