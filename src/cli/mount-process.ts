@@ -6,5 +6,4 @@
 import { ServingThread } from '../container/serving.js';
 
 const serving = new ServingThread();
-const { runMount } = await import('./mount-run.js');
-await runMount(process.argv.slice(2), serving, process.env.PLYFS_READY_FD);
+import('./mount-run.js').then(({ runMount }) => runMount(process.argv.slice(2), serving, process.env.PLYFS_READY_FD));

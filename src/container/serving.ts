@@ -7,6 +7,7 @@ import { PlyfsError } from '../base/errors.js';
 import type { Attachment, DriverOptions } from '../fuse/driver.js';
 import type { OverlayConfig } from '../overlay/config.js';
 import { type DriverName, servesInMainThread } from './drivers.js';
+import { serveFile } from './serve-file.js';
 import type { MountedImage } from './mount-image.js';
 
 /** To the serving thread. */
@@ -42,7 +43,7 @@ export class ServingThread {
   readonly ended: Promise<void>;
 
   constructor() {
-    this.worker = new Worker(new URL('./serve.js', import.meta.url), { name: 'plyfs-serve' });
+    this.worker = new Worker(serveFile, { name: 'plyfs-serve' });
     this.ended = new Promise((resolve, reject) => {
       this.waiting.set('ended', resolve);
       this.fail = reject;

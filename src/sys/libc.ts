@@ -202,7 +202,7 @@ export const copyFrom = declare<[Buffer, bigint, number]>('void *memcpy(void *, 
 export const copyTo = declare<[bigint, Buffer, number]>('void *memcpy(uint64_t, void *, uint64_t)');
 export const strnlen = declare<[bigint, number]>('uint64_t strnlen(uint64_t, uint64_t)');
 
-const fillDirectory = koffi.proto('int FillDirectory(uint64_t, void *, void *, int64_t)');
+const fillDirectory = koffi.proto('int', ['uint64_t', 'void *', 'void *', 'int64_t']);
 export function callFillDirectory(address: bigint, into: bigint, name: Buffer, stat: Buffer): number {
   return koffi.call(address, fillDirectory, into, name, stat, 0) as number; // as its prototype says
 }

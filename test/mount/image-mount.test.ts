@@ -10,7 +10,7 @@ import { makeArchive } from '../archive.js';
 
 const canMount = process.getuid?.() === 0 && existsSync('/dev/fuse');
 const skip = canMount ? false : 'mounting needs root and /dev/fuse';
-const cli = new URL('../../src/cli/main.js', import.meta.url).pathname;
+const cli = new URL('../../../bin/plyfs', import.meta.url).pathname;
 
 let directory = '';
 let archive = '';
@@ -34,7 +34,7 @@ after(() => {
 
 /** Runs a shell line with a time limit; returns its status and what it printed. `plyfs` is this build, with a store of its own. */
 function sh(line: string): { status: number | null; output: string } {
-  const script = `plyfs() { ${process.execPath} ${cli} "$@"; }; ${line}`;
+  const script = `plyfs() { sh ${cli} "$@"; }; ${line}`;
   const env = { ...process.env, PLYFS_ROOT: join(directory, 'store') };
   const run = spawnSync('timeout', ['60', 'sh', '-c', script], { cwd: directory, env, encoding: 'utf8' });
   return { status: run.status, output: run.stdout + run.stderr };
