@@ -7,8 +7,8 @@ import { PlyfsError } from '../base/errors.js';
 import type { Attachment, DriverOptions } from '../fuse/driver.js';
 import type { OverlayConfig } from '../overlay/config.js';
 import { type DriverName, servesInMainThread } from './drivers.js';
-import { serveFile } from './serve-file.js';
 import type { MountedImage } from './mount-image.js';
+import { serveFile } from './serve-file.js';
 
 /** To the serving thread. */
 export type ServeOrder =
