@@ -115,14 +115,14 @@ function chooseWorkloads(names: readonly string[] | undefined): Workload[] {
 
 function stackFor(request: BenchRequest, cache: string, home: string, known: readonly Subject[]): Stack {
   const withView = (layers: readonly string[], use: (root: string) => void): void => viewOf(layers, home, known, use);
-  if (request.layers === undefined) return warm(mixedStack(cache, withView, note), request.isQuick);
+  if (request.layers === undefined) return mixedStack(cache, withView, note);
   let survey: Stack['survey'] | undefined;
   const lists = join(cache, `lists-${process.pid}`);
   withView(request.layers, (root) => {
     survey = surveyOf(root, lists);
   });
   if (survey === undefined) throw new Error('no survey');
-  return warm({ name: 'yours', layers: request.layers, survey }, request.isQuick);
+  return { name: 'yours', layers: request.layers, survey };
 }
 
 /** The stack with a shorter list of files. */
@@ -150,17 +150,6 @@ function viewOf(layers: readonly string[], home: string, known: readonly Subject
   } finally {
     rmSync(home, { recursive: true, force: true });
   }
-}
-
-/** Brings what the layers hold into the kernel's caches: all subjects then find the disk in the same state. */
-function warm(stack: Stack, isQuick: boolean): Stack {
-  const roots = stack.flat === undefined ? stack.layers : [...stack.layers, stack.flat];
-  note(`reading the layers of ${stack.name} once`);
-  for (const root of roots.filter((each) => existsSync(each))) {
-    const command = isQuick ? 'find . -size +1G >/dev/null' : 'find . -type f -print0 | xargs -0 -r cat >/dev/null';
-    spawnSync('sh', ['-c', command], { cwd: root, timeout: 300_000 });
-  }
-  return stack;
 }
 
 /** One line that the next one replaces on a terminal; a line of its own elsewhere. */

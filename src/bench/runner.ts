@@ -146,6 +146,7 @@ class Runner {
     try {
       // What the one before wrote and removed must not be written back on this one's time.
       if (workload.writes !== 'none') spawnSync('sync', ['-f', this.plan.home], { timeout: 120_000 });
+      if (workload.warm !== undefined) warmLayers(stack, subject, workload.warm);
       const start = process.hrtime.bigint();
       subject.mount(stack, place);
       const seconds = Number(process.hrtime.bigint() - start) / 1e9;
@@ -231,6 +232,19 @@ function makePlace(home: string, workload: Workload, subject: Subject): Place {
   const [upper, work] = [join(home, 'upper'), join(home, 'work')];
   for (const directory of [upper, work]) mkdirSync(directory);
   return { target, scratch, changesLower, upper, work };
+}
+
+const warmCommands = {
+  names: 'find "$@" -size +1000G',
+  files: 'find "$@" -type f -size -16M -print0 | xargs -0 -r cat >/dev/null',
+  large: 'find "$@" -type f -size +16M -print0 | xargs -0 -r cat >/dev/null',
+};
+
+/** Brings what the subject will use of the disk into the kernel's caches. */
+function warmLayers(stack: Stack, subject: Subject, what: keyof typeof warmCommands): void {
+  const roots = subject.isBare && stack.flat !== undefined ? [stack.flat] : stack.layers;
+  const command = `${what === 'names' ? '' : `${warmCommands.names}; `}${warmCommands[what]}`;
+  spawnSync('sh', ['-c', command, 'sh', ...roots], { timeout: 300_000 });
 }
 
 /** The bare directory is the stack's own plain copy where a workload only adds files: these go. */

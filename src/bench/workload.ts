@@ -35,6 +35,9 @@ export interface Workload {
   writes: 'none' | 'new' | 'lower';
   /** Measured on a mount without an upper. Subjects that cannot write always are. */
   isReadOnly?: boolean;
+  /** What of the layers must be in the kernel's caches before the mount, so that the disk has no part in it. Some machines take pages away
+   *  that nobody used for half a minute. */
+  warm?: 'names' | 'files' | 'large';
   /** Measured on the stacks of many depths instead of the mixed one. */
   isAboutDepth?: boolean;
   /** Says nothing about a directory that is no union. */

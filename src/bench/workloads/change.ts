@@ -16,6 +16,7 @@ function treeOf(run: Run): { path: string; objects: number } {
 export const remove: Workload = {
   name: 'remove',
   writes: 'lower',
+  warm: 'names',
   unfit: (stack) => (stack.survey.trees.length === 0 ? 'no directory of 100 objects in this stack' : undefined),
   steps: [
     {
@@ -31,6 +32,7 @@ const count = (run: Run): number => Math.min(run.stack.survey.files, run.isQuick
 export const chmod: Workload = {
   name: 'chmod',
   writes: 'lower',
+  warm: 'names',
   steps: [
     {
       name: 'chmod lower',
@@ -48,6 +50,7 @@ const needsLarge = (stack: Stack): string | undefined =>
 export const copyUp: Workload = {
   name: 'copy-up',
   writes: 'lower',
+  warm: 'files',
   steps: [
     {
       name: 'copy-up small',
@@ -60,6 +63,7 @@ export const copyUp: Workload = {
 export const copyUpLarge: Workload = {
   name: 'copy-up-large',
   writes: 'lower',
+  warm: 'large',
   unfit: needsLarge,
   steps: [
     {
@@ -78,6 +82,7 @@ export const copyUpLarge: Workload = {
 export const latency: Workload = {
   name: 'latency',
   writes: 'lower',
+  warm: 'large',
   isUnionOnly: true,
   unfit: needsLarge,
   steps: [

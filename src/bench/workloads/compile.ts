@@ -25,6 +25,7 @@ function includesOf(run: Run): string[] {
 export const compile: Workload = {
   name: 'compile',
   writes: 'new',
+  warm: 'files',
   unfit: (stack) => {
     if (spawnSync('gcc', ['--version'], { timeout: 10_000 }).status !== 0) return 'gcc is not installed';
     return stack.survey.includes.length === 0 ? 'no usr/include in this stack' : undefined;

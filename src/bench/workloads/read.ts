@@ -11,6 +11,7 @@ const readAll: Omit<Step, 'name'> = {
 export const read: Workload = {
   name: 'read',
   writes: 'none',
+  warm: 'files',
   steps: [
     { ...readAll, name: 'read-all first' },
     { ...readAll, name: 'read-all warm' },
@@ -21,6 +22,7 @@ export const read: Workload = {
 export const readOnly: Workload = {
   name: 'read-only',
   writes: 'none',
+  warm: 'files',
   isReadOnly: true,
   steps: [
     { ...readAll, name: 'read-all first, read-only' },
@@ -57,6 +59,7 @@ const random: Omit<Step, 'name'> = {
 export const large: Workload = {
   name: 'large',
   writes: 'none',
+  warm: 'large',
   unfit: (stack) => (stack.survey.largeFiles.length === 0 ? 'no file of 16 MiB or more in this stack' : undefined),
   steps: [
     { ...random, name: 'random read first' },

@@ -12,6 +12,7 @@ const find: Omit<Step, 'name'> = {
 export const walk: Workload = {
   name: 'walk',
   writes: 'none',
+  warm: 'names',
   steps: [
     { ...find, name: 'find first' },
     { ...find, name: 'find warm' },
@@ -41,6 +42,7 @@ function firstCall(kind: 'stat' | 'open' | 'miss'): Omit<Step, 'name'> {
 export const lookup: Workload = {
   name: 'lookup',
   writes: 'none',
+  warm: 'names',
   steps: [
     { ...firstCall('stat'), name: 'stat first' },
     { ...firstCall('open'), name: 'open+close first' },
@@ -58,6 +60,7 @@ const du: Omit<Step, 'name'> = {
 export const usage: Workload = {
   name: 'usage',
   writes: 'none',
+  warm: 'names',
   steps: [
     { ...du, name: 'du first' },
     { ...du, name: 'du warm' },
@@ -84,6 +87,7 @@ export const cold: Workload = {
 export const depth: Workload = {
   name: 'depth',
   writes: 'none',
+  warm: 'names',
   isAboutDepth: true,
   steps: [
     {
