@@ -31,7 +31,8 @@ export const command = withImage(
   .argument('[path]', 'where to begin', '/')
   .option('-a, --all', 'files too')
   .option('-b, --bytes', 'in bytes instead of KiB')
-  .option('--human-readable', 'in kB, MB, GB')
+  .option('-h, --human-readable', 'in kB, MB, GB')
+  .helpOption('--help', 'display help for command')
   .option('-s, --summarize', 'the total only')
   .option('--json', 'print a JSON array')
   .action((image: string, path: string, options: Options) =>
