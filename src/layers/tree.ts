@@ -6,14 +6,23 @@ import type { LayerDir } from './layer.js';
 import { type EntryIndex, entryFlag, NameTable } from './name-table.js';
 import { type NodeIndex, NodeTable, nodeFlag } from './node-table.js';
 
+/** Fewer removed entries than this are not worth squeezing out. */
+const holesMax = 64;
+/** Positions are words of 32 bits. */
+const positionMax = 2 ** 32 - 8;
+
 /** A directory of the view. */
 export class Directory {
   /** The names below are all there are. */
   isLoaded = false;
-  /** Entries by position: a position is a readdir offset and is never given to another name while somebody may be reading. 0: removed. */
+  /** Entries in the order in which they came; 0: removed. Each has a position, a number that grows with the order and stays the entry's
+   *  own while it is there: readdir offsets are made of it. */
   children = new Uint32Array(0);
-  /** Positions used in `children`. */
+  /** Places used in `children`; the last of them is never empty. */
   used = 0;
+  /** The positions of `children`, once removed ones have been squeezed out; undefined while a place is its own position. */
+  private positions: Uint32Array | undefined = undefined;
+  private holes = 0;
   /** Entries that are not whiteouts, and how many of those are directories. */
   visible = 0;
   subdirectories = 0;
@@ -31,6 +40,81 @@ export class Directory {
     readonly node: NodeIndex,
     public branches: number[],
   ) {}
+
+  /** Adds an entry at the end and returns its position. `onMoved` is told of entries that get another one, which happens once in four
+   *  billion. */
+  push(entry: EntryIndex, onMoved: (entry: EntryIndex, position: number) => void): number {
+    let position = this.used === 0 ? 0 : this.positionAt(this.used - 1) + 1;
+    if (position > positionMax) {
+      this.squeeze();
+      this.positions = undefined;
+      for (let i = 0; i < this.used; i++) onMoved(this.children[i]!, i);
+      position = this.used;
+    }
+    if (this.used === this.children.length) {
+      const room = Math.max(4, Math.ceil(this.used * 1.4));
+      this.children = enlarged(this.children, room);
+      if (this.positions !== undefined) this.positions = enlarged(this.positions, room);
+    }
+    this.children[this.used] = entry;
+    if (this.positions !== undefined) this.positions[this.used] = position;
+    this.used++;
+    return position;
+  }
+
+  /** Takes out the entry at `position`. */
+  take(position: number): void {
+    this.children[this.placeFrom(position)] = 0;
+    this.holes++;
+    while (this.used > 0 && this.children[this.used - 1] === 0) {
+      this.used--;
+      this.holes--;
+    }
+    if (this.used === 0) this.positions = undefined;
+    // a directory that works as a queue would grow for ever
+    else if (this.holes > holesMax && this.holes * 4 > this.used * 3) this.squeeze();
+  }
+
+  clear(): void {
+    this.children = new Uint32Array(0);
+    this.used = 0;
+    this.positions = undefined;
+    this.holes = 0;
+  }
+
+  positionAt(place: number): number {
+    return this.positions === undefined ? place : this.positions[place]!;
+  }
+
+  /** The first place whose position is `position` or comes after it. */
+  placeFrom(position: number): number {
+    const { positions } = this;
+    if (positions === undefined) return Math.min(position, this.used);
+    let low = 0;
+    for (let high = this.used; low < high; ) {
+      const middle = (low + high) >>> 1;
+      if (positions[middle]! < position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Removes the empty places; positions stay. */
+  private squeeze(): void {
+    const left = this.used - this.holes;
+    const children = new Uint32Array(left + 4);
+    const positions = new Uint32Array(left + 4);
+    let to = 0;
+    for (let from = 0; from < this.used; from++) {
+      if (this.children[from] === 0) continue;
+      children[to] = this.children[from]!;
+      positions[to++] = this.positionAt(from);
+    }
+    this.children = children;
+    this.positions = positions;
+    this.used = to;
+    this.holes = 0;
+  }
 
   /** The number in layer `layer` of this directory, undefined where that layer has no part in it. */
   branch(layer: number): LayerDir | undefined {
@@ -78,13 +162,8 @@ export class Tree {
   /** Adds a name that shows (or, with `node` 0, one that does not). */
   addEntry(directory: Directory, name: Name, node: NodeIndex, flags: number): EntryIndex {
     const entry = this.names.add(directory.node, name, node, flags);
-    if (directory.used === directory.children.length) {
-      const larger = new Uint32Array(Math.max(4, Math.ceil(directory.used * 1.4)));
-      larger.set(directory.children);
-      directory.children = larger;
-    }
-    directory.children[directory.used] = entry;
-    this.names.setPosition(entry, directory.used++);
+    const position = directory.push(entry, (moved, at) => this.names.setPosition(moved, at));
+    this.names.setPosition(entry, position);
     if (node === 0) directory.whiteouts++;
     else this.attach(directory, entry, node);
     return entry;
@@ -95,8 +174,7 @@ export class Tree {
     const node = this.names.node(entry);
     if (node === 0) directory.whiteouts--;
     else this.detach(directory, entry, node);
-    directory.children[this.names.position(entry)] = 0;
-    while (directory.used > 0 && directory.children[directory.used - 1] === 0) directory.used--;
+    directory.take(this.names.position(entry));
     this.names.remove(entry);
   }
 
@@ -179,6 +257,12 @@ export class Tree {
     }
     return path.reverse();
   }
+}
+
+function enlarged(words: Uint32Array, length: number): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(length);
+  larger.set(words);
+  return larger;
 }
 
 /** The root is the first node added. */

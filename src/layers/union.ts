@@ -117,16 +117,14 @@ export class Union {
 
   /** Forgets the names of a directory; they are merged again when asked for. PRE: no child has a reference, is upper-changed or loaded. */
   unload(directory: Directory): void {
-    for (let i = directory.used - 1; i >= 0; i--) {
-      const entry = directory.children[i]!;
-      if (entry === 0) continue;
+    while (directory.used > 0) {
+      const entry = directory.children[directory.used - 1]!; // the last place is never empty
       const node = this.tree.names.node(entry);
       this.tree.removeEntry(directory, entry);
       if (node !== 0 && this.tree.nodes.entry(node) === 0) this.dropChild(node);
     }
     directory.isLoaded = false;
-    directory.children = new Uint32Array(0);
-    directory.used = 0;
+    directory.clear();
   }
 
   private dropChild(node: NodeIndex): void {

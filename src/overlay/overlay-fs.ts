@@ -367,12 +367,13 @@ export class OverlayFs implements FileSystem {
     if (offset === 0) this.ahead.listed(directory);
     if (offset < 1 && !sink('.' as Name, undefined, tree.nodes.ino(node), dirType.dir, 1)) return;
     if (offset < 2 && !sink('..' as Name, undefined, this.parentIno(node), dirType.dir, 2)) return;
-    for (let position = Math.max(0, offset - 2); position < directory.used; position++) {
-      const entry = directory.children[position]!;
+    for (let place = directory.placeFrom(Math.max(0, offset - 2)); place < directory.used; place++) {
+      const entry = directory.children[place]!;
       if (entry === 0) continue;
       const child = tree.names.node(entry);
       if (child === 0) continue;
-      const taken = sink(tree.names.name(entry), child as NodeId, tree.nodes.ino(child), tree.nodes.type(child), position + 3);
+      const next = directory.positionAt(place) + 3;
+      const taken = sink(tree.names.name(entry), child as NodeId, tree.nodes.ino(child), tree.nodes.type(child), next);
       if (!taken) return;
     }
   }

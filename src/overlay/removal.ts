@@ -120,10 +120,7 @@ export class Removal {
   /** A removed directory has no whiteouts to remember. */
   private emptyTree(directory: Directory): void {
     const { tree } = this.view;
-    for (let i = directory.used - 1; i >= 0; i--) {
-      const entry = directory.children[i]!;
-      if (entry !== 0) tree.removeEntry(directory, entry);
-    }
+    while (directory.used > 0) tree.removeEntry(directory, directory.children[directory.used - 1]!); // the last place is never empty
   }
 
   /** Takes references back; a node without name and reference goes. */
