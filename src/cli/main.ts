@@ -36,6 +36,7 @@ const commands: Readonly<Record<string, Row>> = {
   commit: { summary: 'make an image of what changed in a container', load: () => import('./commands/commit.js') },
   export: { summary: 'write the whole view of a container or image as a tar', load: () => import('./commands/export.js') },
   import: { summary: 'make an image of a root tar or directory', load: () => import('./commands/import.js') },
+  cp: { summary: 'copy files between a container and this machine', load: () => import('./commands/cp.js') },
   rename: { summary: 'give a container another name', load: () => import('./commands/rename.js') },
   rm: { summary: 'remove containers', load: () => import('./commands/rm.js') },
   tag: { summary: 'give an image a further name', load: () => import('./commands/tag.js') },

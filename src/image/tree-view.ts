@@ -195,6 +195,14 @@ export class TreeView {
     return found;
   }
 
+  /** The names from the root to a node that has one. */
+  pathOf(node: NodeNumber): Name[] {
+    const { tree } = this.union;
+    if (this.type(node) === dirType.dir) return tree.pathOf(node)!; // every node of a view has a name
+    const entry = tree.entriesOf(node)[0]!; // the same
+    return [...tree.pathOf(tree.directoryOf(entry).node)!, tree.names.name(entry)];
+  }
+
   /** The xattrs that a mount shows: those of overlays are not there. */
   shownXattrs(node: NodeNumber): Map<Name, Buffer> {
     const stored = this.xattrs(node);

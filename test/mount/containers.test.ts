@@ -70,6 +70,10 @@ test(
     ok(stage, '$PLYFS create --name web app; $PLYFS mount web mnt');
     ok(stage, `cd mnt; ${changes}; touch etc/now; echo more >> bin/linked`);
     assert.match(ok(stage, '$PLYFS ps'), /app +\S.* +Mounted on .*mnt +web/);
+    assert.equal(
+      ok(stage, "$PLYFS inspect -f '{{.Name}} {{.State.Status}} {{.GraphDriver.Data.MergedDir}}' web"),
+      `/web mounted ${stage.at('mnt')}\n`,
+    );
     const listed = ok(stage, '$PLYFS diff web');
     assert.match(listed, /^A \/usr\/lib2\/x\/so2$/m);
     assert.match(listed, /^D \/usr\/lib\nA \/usr\/lib2$/m);
@@ -192,5 +196,42 @@ test(
       ok(stage, `${podman} rm -af > /dev/null; ${podman} rmi -af > /dev/null; umount -l pr/overlay 2> /dev/null || true`);
     }
     assert.equal(ok(stage, '$PLYFS diff --content app:2 ./podman.tar'), '');
+  }),
+);
+
+test(
+  'cp follows docker in both directions, mounted or not, and the upper is the same either way',
+  { skip: lacks('setfattr') },
+  withApp((stage) => {
+    ok(
+      stage,
+      `$PLYFS create --name off app; $PLYFS create --name on app; $PLYFS mount on mnt
+      mkdir -p src/sub; echo a > src/a; echo s > src/sub/s; ln -s /etc src/link; truncate -s 2M src/hole; printf end >> src/hole; mkfifo src/p
+      chown -R 5:6 src; chmod 4755 src/a; setfattr -n user.k -v v src/a; find src -exec touch -h -d @1000000000 {} +`,
+    );
+    for (const name of ['off', 'on']) {
+      ok(
+        stage,
+        `$PLYFS cp -a src ${name}:/new; $PLYFS cp src ${name}:/etc; $PLYFS cp src/. ${name}:/usr/share; $PLYFS cp -a src/a ${name}:/etc/passwd
+        $PLYFS cp src/a ${name}:usr/l/x/so; $PLYFS cp src/sub ${name}:/`,
+      );
+      assert.equal(ok(stage, `$PLYFS cp ${name}:/etc/passwd out-${name}; cat out-${name}; stat -c %a out-${name}`), 'a\n4755\n');
+      ok(stage, `mkdir dir-${name}; $PLYFS cp -a ${name}:/new dir-${name}; $PLYFS cp -a ${name}:/new/. dir-${name}/new2`);
+      const same = ok(stage, `$PLYFS diff --content --xattrs ./src/ ./dir-${name}/new/; $PLYFS diff ./src/ ./dir-${name}/new2/`);
+      assert.equal(same, '');
+      const refused = stage.sh(
+        `export PLYFS_ROOT=$PWD/store; $PLYFS cp src ${name}:/etc/passwd; $PLYFS cp src/a ${name}:/nowhere/; $PLYFS cp ${name}:/none .`,
+      );
+      assert.match(
+        refused.stderr,
+        /is a file: the directory src cannot replace it\n.*no directory \/nowhere\/?\n.*has no \/none\n/,
+      );
+    }
+    const [on, off] = ['on', 'off'].map((name) => ok(stage, `$PLYFS diff ${name}`));
+    assert.match(on ?? '', /^C \/usr\/lib\/x\/so$/m);
+    assert.match(on ?? '', /^A \/usr\/share\/sub\/s$/m);
+    assert.equal(off, on);
+    ok(stage, '$PLYFS umount mnt');
+    assert.equal(ok(stage, '$PLYFS diff --content --xattrs on off; $PLYFS diff --verify off'), off);
   }),
 );

@@ -1,26 +1,32 @@
-/** plyfs inspect: everything the store knows of an image, as docker's JSON. */
+/** plyfs inspect: everything the store knows of a container or an image, as docker's JSON. */
 
 import { PlyfsError } from '../../base/errors.js';
+import { inspectContainer } from '../../container/inspect.js';
 import { inspectImage } from '../../image/inspect.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { reportError } from '../report.js';
 import { renderTemplate } from '../template.js';
 
-export const command = newCommand('inspect', 'Prints what is known of images as a JSON array.', [
+export const command = newCommand('inspect', 'Prints what is known of containers and images as a JSON array.', [
   'plyfs inspect busybox',
   "plyfs inspect --format '{{.Config.Env}}' app:1.0",
   "plyfs inspect -f '{{json .RootFS.Layers}}' 3f57d9401f8d",
 ])
-  .argument('<images...>', 'names, IDs or digests')
+  .argument('<names...>', 'containers or images: names, IDs or digests; a container goes before an image of the same name')
+  .option('--type <type>', 'container or image')
   .option('-f, --format <template>', 'a Go template for each')
   .option('--json', 'print a JSON array, as without it')
-  .action((texts: string[], options: { format?: string }) => {
+  .action((texts: string[], options: { format?: string; type?: string }) => {
     const store = new Store();
+    const { type } = options;
+    if (type !== undefined && type !== 'image' && type !== 'container') {
+      throw new PlyfsError('usage', `--type is image or container, not ${type}`, { exitStatus: 2 });
+    }
     const found: unknown[] = [];
     for (const text of texts) {
       try {
-        found.push(inspectImage(store, text));
+        found.push((type === 'image' ? undefined : inspectContainer(store, text)) ?? imageOf(store, text, type));
       } catch (error) {
         if (!(error instanceof PlyfsError)) throw error;
         process.exitCode = reportError(error);
@@ -31,3 +37,9 @@ export const command = newCommand('inspect', 'Prints what is known of images as 
       format === undefined ? JSON.stringify(found, undefined, 4) : found.map((image) => renderTemplate(format, image)).join('\n');
     process.stdout.write(`${text}\n`);
   });
+
+function imageOf(store: Store, text: string, type: string | undefined): Record<string, unknown> {
+  if (type === 'container')
+    throw new PlyfsError('no-container', `no such container: ${text} (plyfs ps -a lists those there are)`);
+  return inspectImage(store, text);
+}

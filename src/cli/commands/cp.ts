@@ -1,0 +1,21 @@
+/** plyfs cp: files between a container and this machine. */
+
+import { copyFiles } from '../../container/copy.js';
+import { Store } from '../../store/store.js';
+import { newCommand } from '../command.js';
+
+export const command = newCommand(
+  'cp',
+  'Copies files and directories between a container and this machine, mounted or not. The rules are those of docker cp: into a directory\n' +
+    'that is there, or under a new name; DIRECTORY/. means what is in it.',
+  ['plyfs cp web:/etc/hosts .', 'plyfs cp conf/ web:/etc/', 'plyfs cp -a ./site/. web:/srv'],
+)
+  .argument('<source>', 'CONTAINER:PATH or a path here')
+  .argument('<destination>', 'the other of the two')
+  .option('-a, --archive', 'keep owners')
+  .option('-L, --follow-link', 'copy what a symlink named as the source points to')
+  .action(async (source: string, destination: string, options: { archive?: boolean; followLink?: boolean }) => {
+    const choices = { keepsOwners: options.archive === true, follow: options.followLink === true };
+    const warnings = await copyFiles(new Store(), source, destination, choices);
+    for (const warning of warnings) process.stderr.write(`plyfs: ${warning}\n`);
+  });

@@ -1,0 +1,43 @@
+/** What `inspect` prints of a container, in docker's fields. */
+
+import { readStoredConfig } from '../image/stored-config.js';
+import { type Container, findContainer } from '../store/containers.js';
+import type { Store } from '../store/store.js';
+import { mountOf } from './containers.js';
+
+/** undefined where no container has that name or ID. */
+export function inspectContainer(store: Store, text: string): Record<string, unknown> | undefined {
+  const container = findContainer(store, text);
+  return container === undefined ? undefined : describe(store, container);
+}
+
+function describe(store: Store, container: Container): Record<string, unknown> {
+  const { id, name, image, imageName, created, upper, work } = container;
+  const mount = mountOf(container);
+  const { document, platform } = readStoredConfig(store, image.id);
+  return {
+    Id: id,
+    Created: created,
+    Name: `/${name}`,
+    State: { Status: mount === undefined ? 'created' : 'mounted', Running: false, Paused: false, Pid: mount?.pid ?? 0 },
+    Image: image.id,
+    ImageName: imageName,
+    Platform: platform.os,
+    Driver: 'plyfs',
+    GraphDriver: {
+      Name: 'plyfs',
+      Data: {
+        // Top first, as lowerdir.
+        LowerDir: image.layers
+          .map(({ diffId }) => store.blobs.path(diffId))
+          .reverse()
+          .join(':'),
+        MergedDir: mount?.target ?? '',
+        UpperDir: upper,
+        WorkDir: work,
+      },
+    },
+    Mounts: [],
+    Config: document.config ?? {},
+  };
+}
