@@ -373,7 +373,8 @@ export class Union {
     } else {
       const place = this.locate(node);
       place.layer.stat(place.dir, place.name, place.ref, attributes);
-      if (attributes.nlink > 1 && this.lostNames.size > 0) {
+      if (tree.nodes.has(node, nodeFlag.isDetached)) attributes.nlink = 0;
+      else if (attributes.nlink > 1 && this.lostNames.size > 0) {
         attributes.nlink -= this.lostNames.get(`${tree.nodes.layer(node)}:${attributes.ino}`) ?? 0;
       }
     }
