@@ -1,7 +1,6 @@
 /** The whole of a bench run: from what somebody asked for to tables, JSON and charts. Shared by `npm run bench` and `plyfs bench`. */
 
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { writeCharts } from './charts.js';
@@ -10,7 +9,7 @@ import { printResults } from './report.js';
 import type { Results } from './results.js';
 import { runPlan } from './runner.js';
 import { readList, type Stack, surveyOf, writeList } from './stack.js';
-import { allSubjects, defaultSubjects, type Subject, unmount } from './subjects.js';
+import { allSubjects, defaultSubjects, removeHome, type Subject, unmount } from './subjects.js';
 import type { Workload } from './workload.js';
 import { workloads as allWorkloads } from './workloads/all.js';
 
@@ -74,12 +73,7 @@ function removeStale(directory: string): void {
   mkdirSync(directory, { recursive: true });
   for (const entry of readdirSync(directory)) {
     if (!entry.startsWith(runPrefix) || existsSync(`/proc/${entry.slice(runPrefix.length)}`)) continue;
-    const home = join(directory, entry);
-    const targets = readFileSync('/proc/self/mountinfo', 'utf8')
-      .split('\n')
-      .map((line) => line.split(' ')[4] ?? '');
-    for (const target of targets.filter((each) => each.startsWith(`${home}/`))) spawnSync('umount', ['-l', target]);
-    rmSync(home, { recursive: true, force: true });
+    removeHome(join(directory, entry));
   }
 }
 
@@ -148,7 +142,7 @@ function viewOf(layers: readonly string[], home: string, known: readonly Subject
       unmount(subject, target);
     }
   } finally {
-    rmSync(home, { recursive: true, force: true });
+    removeHome(home);
   }
 }
 

@@ -16,9 +16,10 @@ import { quantile, seededRandom } from './statistics.js';
 const attributes = new Attributes();
 
 function timed(operations: number, work: () => void): JobResult {
-  const start = process.hrtime.bigint();
+  const [start, cpuStart] = [process.hrtime.bigint(), process.cpuUsage()];
   work();
-  return { seconds: Number(process.hrtime.bigint() - start) / 1e9, operations };
+  const [seconds, cpu] = [Number(process.hrtime.bigint() - start) / 1e9, process.cpuUsage(cpuStart)];
+  return { seconds, operations, clientCpu: (cpu.user + cpu.system) / 1e6 };
 }
 
 /** The names of a list: `as`: it holds bytes. */

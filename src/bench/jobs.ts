@@ -19,6 +19,8 @@ export type Job = Common &
 export interface JobResult {
   seconds: number;
   operations: number;
+  /** Processor time of the client, where it knows what was its start and what the work. */
+  clientCpu?: number;
   /** Of single calls, in microseconds, where the job looks at them. */
   latencyUs?: { median: number; p99: number; max: number };
 }

@@ -10,7 +10,7 @@ import type { JobResult } from './jobs.js';
 import { RequestCounter, type RequestCounts } from './requests.js';
 import { cacheDrops, describeMachine, type Measurement, type Results } from './results.js';
 import type { Stack } from './stack.js';
-import { childrenCpu, connectionOf, daemonsOf, type Place, type Subject, unmount, useOf } from './subjects.js';
+import { childrenCpu, connectionOf, daemonsOf, type Place, removeHome, type Subject, unmount, useOf } from './subjects.js';
 import type { Run, Step, Workload } from './workload.js';
 
 export interface Plan {
@@ -79,7 +79,7 @@ class Runner {
       }
     } finally {
       this.counter?.close();
-      rmSync(this.plan.home, { recursive: true, force: true });
+      removeHome(this.plan.home);
     }
     this.results.machine.cacheDrops = cacheDrops() - drops;
     return this.results;
@@ -158,7 +158,7 @@ class Runner {
         unmount(subject, place.target);
       }
     } finally {
-      rmSync(join(this.plan.home, subject.name), { recursive: true, force: true });
+      removeHome(join(this.plan.home, subject.name));
     }
   }
 
@@ -173,7 +173,7 @@ class Runner {
       if (connection !== undefined) counter?.start(connection);
       const result = step.measure(run);
       const requests = counter?.stop();
-      const cpu = { client: childrenCpu() - clientBefore, daemon: useOf(daemons).cpu - before.cpu };
+      const cpu = { client: result.clientCpu ?? childrenCpu() - clientBefore, daemon: useOf(daemons).cpu - before.cpu };
       samples.push({ step, result, cpu, ...(requests === undefined ? {} : { requests }) });
     }
     if (daemons.length > 0) this.recordMemory(cell, useOf(daemons));

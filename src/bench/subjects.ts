@@ -190,6 +190,16 @@ export function unmount(subject: Subject, target: string): void {
   for (let waited = 0; waited < 100 && daemons.some(isAlive); waited++) sleep(50);
 }
 
+/** Removes a directory of ours, after whatever is still mounted in it: by a mount program that failed late, or by a run that was killed. */
+export function removeHome(home: string): void {
+  const targets = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '');
+  for (const target of targets.filter((each) => each.startsWith(`${home}/`)))
+    spawnSync('umount', ['-l', target], { timeout: 60_000 });
+  rmSync(home, { recursive: true, force: true });
+}
+
 /** Whether it runs; a process that ended and that nobody waits for does not. */
 function isAlive(pid: number): boolean {
   return /^State:\s+[^ZX]/m.test(readProc(pid, 'status'));
