@@ -3,6 +3,7 @@
 import type { Digest } from '../base/digest.js';
 import type { StoredImage, StoredLayer } from '../store/catalog.js';
 import type { Store } from '../store/store.js';
+import { applyChanges } from './config-change.js';
 import { LayerTar, type LayerTarOptions } from './layer-tar.js';
 import { locateStoredImage } from './located-image.js';
 import { newName, putNewImage, sourceDateEpoch } from './new-image.js';
@@ -39,6 +40,8 @@ export async function commitUpper(
 ): Promise<Committed> {
   const name = newName(options.reference);
   const { author, changes, message: comment } = options;
+  // What is wrong with the words is said before anything is read.
+  applyChanges({}, changes ?? []);
   using _lock = await store.lockForAdding();
   const taken = await takeLayer(store, upper, parent, label, options);
   const { layer, warnings } = taken;
