@@ -49,6 +49,14 @@ export interface Layer {
   close(): void;
 }
 
+/** Where an object lies: what Layer's methods take. Reused: valid until the next call of `locate`. */
+export interface Place {
+  layer: Layer;
+  dir: LayerDir;
+  name: Name;
+  ref: number;
+}
+
 /** What `find` tells: `type` is a d_type, or -1 for a whiteout, or -2 for a hard link to an object of the lower layers' view. */
 export interface Found {
   type: number;

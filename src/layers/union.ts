@@ -11,18 +11,13 @@ import { type Name, textFromName } from '../base/name.js';
 import type { Counters } from '../observe/counters.js';
 import { log } from '../observe/log.js';
 import { trace } from '../observe/trace.js';
-import { foundLink, foundWhiteout, type Layer, type LayerDir, Listing } from './layer.js';
+import { Below } from './below.js';
+import { InodeSpaces, viewIno } from './inode-spaces.js';
+import { foundLink, foundWhiteout, type Layer, type LayerDir, Listing, type Place } from './layer.js';
+import { Links } from './links.js';
 import { type EntryIndex, entryFlag } from './name-table.js';
 import { type NodeIndex, nodeFlag } from './node-table.js';
 import { type Directory, Tree } from './tree.js';
-
-/** Where an object lies: what Layer's methods take. Reused: valid until the next call of `locate`. */
-export interface Place {
-  layer: Layer;
-  dir: LayerDir;
-  name: Name;
-  ref: number;
-}
 
 export interface UnionOptions {
   /** Top first. */
@@ -40,15 +35,12 @@ export class Union {
   readonly hasUpper: boolean;
   readonly root: Directory;
   private readonly counters: Counters;
+  private readonly below: Below;
   private readonly originOf: UnionOptions['originOf'];
-  private readonly spaces = new Map<string, number>();
+  private readonly spaces = new InodeSpaces();
   private readonly spaceOfLayer: number[];
-  /** Multi-linked nodes by layer and inode number: the names of one file are one node. */
-  private readonly linked = new Map<string, NodeIndex>();
-  /** The keys in `linked` of a node. */
-  private readonly linkKeys = new Map<NodeIndex, string[]>();
-  /** By the same keys: how many names of a lower file were removed from the view. The layer still counts them. */
-  private readonly lostNames = new Map<string, number>();
+  /** Multi-linked files: their names are one node. */
+  readonly links = new Links();
   /** Where the bytes of a node are that has lost its name but not its last user. */
   private readonly places = new Map<NodeIndex, Place>();
   /** Told of each node that goes with its unloaded directory. */
@@ -61,7 +53,8 @@ export class Union {
     this.hasUpper = options.hasUpper;
     this.counters = options.counters;
     this.originOf = options.originOf;
-    this.spaceOfLayer = this.layers.map((layer) => this.spaceNumber(layer.inodeSpace));
+    this.below = new Below(options.layers);
+    this.spaceOfLayer = this.layers.map((layer) => this.spaces.number(layer.inodeSpace));
     const branches = this.layers.flatMap((layer, position) => [position, layer.root as number]);
     this.root = this.tree.addDirectory(dirType.dir, 0, 0, branches);
     if (this.hasUpper) this.tree.nodes.setFlag(this.root.node, nodeFlag.isUpper);
@@ -69,23 +62,9 @@ export class Union {
     this.tree.nodes.setIno(this.root.node, this.viewIno(0, this.attributes.ino));
   }
 
-  private spaceNumber(space: string): number {
-    const known = this.spaces.get(space);
-    if (known !== undefined) return known;
-    this.spaces.set(space, this.spaces.size);
-    return this.spaces.size - 1;
-  }
-
-  /** The inode number in the view of inode `ino` of a layer: itself in the first inode space, so that one file system's numbers stay;
-   *  prefixed with the space's number in others. Below 2^53. */
+  /** The inode number in the view of inode `ino` of a layer. */
   viewIno(layer: number, ino: number): number {
-    return this.spacedIno(this.spaceOfLayer[layer]!, ino);
-  }
-
-  private spacedIno(space: number, ino: number): number {
-    if (space === 0) return ino;
-    const low = ino < inoSpan ? ino : ((ino % inoSpan) ^ Math.floor(ino / inoSpan)) >>> 0;
-    return space * inoSpan + low;
+    return viewIno(this.spaceOfLayer[layer]!, ino);
   }
 
   /** The directory with all its names known. FsError EIO, EACCES... from a layer: then it stays unloaded. */
@@ -197,7 +176,7 @@ export class Union {
       if (!tree.names.has(entry, entryFlag.isPassing)) tree.names.setFlag(entry, entryFlag.hasLower | entryFlag.isClosed);
       return;
     }
-    const found = this.walkBelow(this.rootsBelow(position), target).object;
+    const found = this.below.walk(this.below.roots(position), target).object;
     if (found === undefined) {
       log(
         'warn',
@@ -234,7 +213,7 @@ export class Union {
     let hasOrigin = false;
     if (isUpper && listing.isImpure) {
       const origin = this.originOf?.(dir, name);
-      if (origin !== undefined) ino = this.spacedIno(this.spaceNumber(origin.space), origin.ino);
+      if (origin !== undefined) ino = viewIno(this.spaces.number(origin.space), origin.ino);
       hasOrigin = origin !== undefined;
     }
     const ref = listing.refs[i]!;
@@ -248,71 +227,12 @@ export class Union {
 
   /** The branches below layer `position` of a directory whose mark in that layer says `redirect` (Linux ovl_lookup). */
   private redirected(directory: Directory, position: number, redirect: Name): number[] {
-    if (redirect.startsWith('/')) return this.walkBelow(this.rootsBelow(position), redirect).branches;
+    if (redirect.startsWith('/')) return this.below.walk(this.below.roots(position), redirect).branches;
     const entry = this.tree.nodes.entry(directory.node);
     const parent = entry === 0 ? [] : this.tree.directoryOf(entry).branches;
     const starts: number[] = [];
     for (let i = 0; i < parent.length; i += 2) if (parent[i]! > position) starts.push(parent[i]!, parent[i + 1]!);
-    return this.walkBelow(starts, redirect).branches;
-  }
-
-  private rootsBelow(position: number): number[] {
-    return this.layers.flatMap((layer, i) => (i > position ? [i, layer.root as number] : []));
-  }
-
-  /** Follows a path from the directories `starts` (branches, as in Directory) by the union rule, without the tree. */
-  private walkBelow(starts: number[], path: Name): { branches: number[]; object?: BelowObject } {
-    const parts = path.split('/').filter((part) => part !== '') as Name[]; // parts of a Name are Names
-    let branches = starts;
-    for (const [i, name] of parts.entries()) {
-      const step = this.stepBelow(branches, name);
-      if (step.object !== undefined) return i === parts.length - 1 ? step : { branches: [] };
-      branches = step.branches;
-    }
-    return { branches };
-  }
-
-  /** One step of walkBelow. A directory's own redirect says where the layers below it go on, as in the kernel. */
-  private stepBelow(branches: readonly number[], wanted: Name): { branches: number[]; object?: BelowObject } {
-    const next: number[] = [];
-    const marks = new Listing();
-    let name = wanted;
-    for (let i = 0; i < branches.length; i += 2) {
-      const position = branches[i]!;
-      const layer = this.layers[position]!;
-      const dir = branches[i + 1] as LayerDir; // pairs, see Directory.branches
-      const sought = name;
-      const found = layer.find(dir, name);
-      if (found?.type === dirType.dir) {
-        const child = layer.directory(dir, name, found.ref);
-        next.push(position, child);
-        marks.clear();
-        layer.list(child, marks);
-        if (marks.isOpaque) break;
-        if (marks.redirect?.startsWith('/') === true) {
-          next.push(...this.walkBelow(this.rootsBelow(position), marks.redirect).branches);
-          break;
-        }
-        name = marks.redirect ?? name;
-      } else if (found !== undefined) {
-        if (next.length === 0 && found.type === foundLink) {
-          // A link to a layer further down: its target is no directory (L-8).
-          const target = this.walkBelow(this.rootsBelow(position), layer.readlink(dir, name, found.ref)).object;
-          return target === undefined ? { branches: [] } : { branches: [], object: target };
-        }
-        const isObject = next.length === 0 && found.type !== foundWhiteout;
-        if (isObject)
-          return {
-            branches: [],
-            object: { position, type: found.type, ino: found.ino, place: { layer, dir, name, ref: found.ref } },
-          };
-        break;
-      }
-      marks.clear();
-      layer.list(dir, marks);
-      if (marks.isOpaque || (found !== undefined && marks.whiteouts.includes(sought))) break;
-    }
-    return { branches: next };
+    return this.below.walk(starts, redirect).branches;
   }
 
   /** Reads the attributes of what an entry shows, if they are not known, and returns its node: names of one multi-linked file of one
@@ -330,39 +250,18 @@ export class Union {
     const { tree } = this;
     const layer = tree.nodes.layer(node);
     const { ino } = this.attributes;
-    const known = this.linkedNode(layer, ino);
+    const known = this.links.get(layer, ino);
     // A name that still shows the lower file is no name of its copy in the upper, whatever the two were.
     const isSame =
       known !== undefined && this.tree.nodes.has(known, nodeFlag.isUpper) === this.tree.nodes.has(node, nodeFlag.isUpper);
     if (!isSame || known === node) {
-      this.setLinkedNode(layer, ino, node);
+      this.links.set(layer, ino, node);
       return node;
     }
     if (tree.nodes.references(node) > 0) return node;
     tree.pointEntry(tree.directoryOf(entry), entry, known);
     tree.removeNode(node);
     return known;
-  }
-
-  /** The node of a multi-linked file of a layer by its inode number there, if one is known. */
-  linkedNode(layer: number, ino: number): NodeIndex | undefined {
-    return this.linked.get(`${layer}:${ino}`);
-  }
-
-  setLinkedNode(layer: number, ino: number, node: NodeIndex): void {
-    const key = `${layer}:${ino}`;
-    if (this.linked.get(key) === node) return;
-    this.linked.set(key, node);
-    const keys = this.linkKeys.get(node);
-    if (keys === undefined) this.linkKeys.set(node, [key]);
-    else keys.push(key);
-  }
-
-  /** One name of a multi-linked file of a lower layer no longer shows: st_nlink is one less from now on, until the next mount. */
-  loseName(node: NodeIndex): void {
-    const prefix = `${this.tree.nodes.layer(node)}:`;
-    const key = this.linkKeys.get(node)?.find((key) => key.startsWith(prefix));
-    if (key !== undefined) this.lostNames.set(key, (this.lostNames.get(key) ?? 0) + 1);
   }
 
   /** Reads a node's attributes from its layer, known or not. */
@@ -374,9 +273,7 @@ export class Union {
       const place = this.locate(node);
       place.layer.stat(place.dir, place.name, place.ref, attributes);
       if (tree.nodes.has(node, nodeFlag.isDetached)) attributes.nlink = 0;
-      else if (attributes.nlink > 1 && this.lostNames.size > 0) {
-        attributes.nlink -= this.lostNames.get(`${tree.nodes.layer(node)}:${attributes.ino}`) ?? 0;
-      }
+      else if (attributes.nlink > 1) attributes.nlink -= this.links.lost(tree.nodes.layer(node), attributes.ino);
     }
     this.counters.add('layerStats');
     tree.nodes.store(node, attributes);
@@ -452,8 +349,7 @@ export class Union {
   /** The node's row is given back. PRE: detached, no references. */
   dropNode(node: NodeIndex): void {
     this.places.delete(node);
-    for (const key of this.linkKeys.get(node) ?? []) if (this.linked.get(key) === node) this.linked.delete(key);
-    this.linkKeys.delete(node);
+    this.links.drop(node);
     this.tree.removeNode(node);
   }
 
@@ -466,14 +362,3 @@ function kindOfFound(type: number): string {
   if (type === foundWhiteout) return 'whiteout';
   return type === foundLink ? 'link' : kindName(type);
 }
-
-/** What walkBelow found at the end of a path that is no directory. */
-interface BelowObject {
-  position: number;
-  type: number;
-  ino: number;
-  place: Place;
-}
-
-/** Inode numbers of one space; 2^40 leaves 2^13 spaces below 2^53. */
-const inoSpan = 2 ** 40;

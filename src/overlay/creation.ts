@@ -275,7 +275,7 @@ export class Creation {
     else tree.addEntry(directory, name, node, 0);
     tree.nodes.addReferences(node, 1);
     view.restat(node);
-    union.setLinkedNode(0, union.lastAttributes.ino, node);
+    union.links.set(0, union.lastAttributes.ino, node);
     view.touched(directory);
   }
 

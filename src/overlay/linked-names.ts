@@ -11,7 +11,7 @@ import type { View } from './view.js';
 export function findOtherNames(view: View, node: NodeIndex, ino: number): void {
   const { union, tree } = view;
   const position = tree.nodes.layer(node);
-  union.setLinkedNode(position, ino, node);
+  union.links.set(position, ino, node);
   for (const path of union.layers[position]!.namesOf(ino)) joinIfSame(view, node, entryAt(view, path));
   if (tree.entriesOf(node).length >= tree.nodes.nlink(node)) return;
   // A name is missing: it was removed before the mount, or a directory above it has been renamed.

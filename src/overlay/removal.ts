@@ -106,7 +106,7 @@ export class Removal {
     const { view } = this;
     const { nodes } = view.tree;
     const isDirectory = nodes.isDirectory(node);
-    if (!isDirectory && !view.isUpper(node)) view.union.loseName(node);
+    if (!isDirectory && !view.isUpper(node)) view.union.links.loseName(view.tree.nodes.layer(node), node);
     nodes.setNlink(node, isDirectory ? 0 : Math.max(0, nodes.nlink(node) - 1));
     if (isDirectory) this.emptyTree(view.tree.directory(node));
     if (nodes.entry(node) === 0) {
