@@ -6,8 +6,8 @@ import { dirname } from 'node:path';
 import { round } from './report.js';
 import { type Measurement, type Results, ratioTo, rowsOf, spreadIn } from './results.js';
 
-/** One colour a subject, readable on white and on near-black; further subjects begin again. */
-const colours = ['#8a8f98', '#d9822b', '#b04a8c', '#7a9a01', '#2f81f7', '#1a7f6b', '#a371f7', '#c0392b'];
+/** One colour a subject (plyfs always has its own), readable on white and on near-black; further subjects begin again. */
+const colours = ['#8a8f98', '#d9822b', '#b04a8c', '#7a9a01', '#c9a400', '#1a7f6b', '#a371f7', '#c0392b'];
 
 const style = `<style>
 text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-size:15px;font-weight:600}.small{font-size:10.5px;fill:#57606a}
@@ -53,6 +53,7 @@ function round1(value: number): number {
 }
 
 function colourOf(results: Results, subject: string): string {
+  if (subject === 'plyfs') return '#2f81f7';
   return colours[results.subjects.indexOf(subject) % colours.length] ?? '#888888';
 }
 

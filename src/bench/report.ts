@@ -138,7 +138,7 @@ export function duration(seconds: number): string {
 
 /** Three significant digits at most, no exponent. */
 export function round(value: number): string {
-  if (value >= 100) return value.toFixed(0);
+  if (value >= 99.95) return value.toFixed(0);
   return value >= 10 ? value.toFixed(1) : String(Number(value.toFixed(2)));
 }
 
