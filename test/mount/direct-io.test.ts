@@ -18,7 +18,7 @@ function withIo(io: string): Implementer {
 /** Bytes move in these; the io mode makes no difference to the others. */
 const dataCases = allCases.filter(({ run = '' }) => /\b(open|put|write|append|truncate|mmap)\b/.test(run));
 
-for (const io of ['cached', 'passthrough']) {
+for (const io of ['writeback', 'passthrough']) {
   declareCases(
     dataCases.map((one) => ({ ...one, name: `io=${io}: ${one.name}` })),
     withIo(io),

@@ -59,7 +59,7 @@ test('each io mode asks for its own flags and never for both writeback and passt
       'passthrough',
       { WRITEBACK_CACHE: false, PASSTHROUGH: true, ATOMIC_O_TRUNC: true, NO_OPEN_SUPPORT: false },
     ],
-    [{ io: 'auto' }, 'writeback', { WRITEBACK_CACHE: true }],
+    [{ io: 'auto' }, 'cached', { WRITEBACK_CACHE: false }],
     [{ io: 'auto', isReadOnly: true }, 'cached', { WRITEBACK_CACHE: false, HANDLE_KILLPRIV_V2: false }],
     [{ io: 'writeback', isReadOnly: true }, 'cached', { WRITEBACK_CACHE: false }],
     [{ posixAcl: true }, 'cached', { POSIX_ACL: true, DONT_MASK: true }],

@@ -75,7 +75,7 @@ export const wishes: readonly (readonly [InitFlag, When, string])[] = [
 
 /** The io mode a mount runs in: 'auto' decided, and what a read-only mount cannot use left out. */
 export function resolveIo(options: DriverOptions): ResolvedIo {
-  if (options.io === 'auto') return options.isReadOnly ? 'cached' : 'writeback';
+  if (options.io === 'auto') return 'cached';
   return options.isReadOnly && options.io === 'writeback' ? 'cached' : options.io;
 }
 
