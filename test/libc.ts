@@ -111,6 +111,11 @@ export function pwrite(fd: number, data: Buffer, offset: number): number {
   return cPwrite(fd, data, data.length, offset);
 }
 
+/** Goes on after a short write, as programs do: on a full disk the first part may succeed, and the next call says ENOSPC. */
+export function pwriteAll(fd: number, data: Buffer, offset: number): void {
+  for (let done = 0; done < data.length; ) done += pwrite(fd, data.subarray(done), offset + done);
+}
+
 export function write(fd: number, data: Buffer): number {
   return cWrite(fd, data, data.length);
 }

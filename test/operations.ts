@@ -231,7 +231,7 @@ export const operations: Record<string, Operation> = {
   create: (s, path = '', bits) => void libc.close(libc.open(s.path(path), O_CREAT | O_EXCL | O_WRONLY, mode(bits, 0o644))),
   /** Creates or replaces the content. */
   put: (s, path = '', data = '') =>
-    void withFile(s.path(path), O_CREAT | O_TRUNC | O_WRONLY, (fd) => libc.pwrite(fd, dataOf(data), 0)),
+    void withFile(s.path(path), O_CREAT | O_TRUNC | O_WRONLY, (fd) => libc.pwriteAll(fd, dataOf(data), 0)),
   /** Writes over the start (or at the offset) of an existing file. */
   write: (s, path = '', data = '', offset = '0') =>
     void withFile(s.path(path), O_WRONLY, (fd) => libc.pwrite(fd, dataOf(data), Number(offset))),
