@@ -87,5 +87,6 @@ export const defaults: DriverOptions = {
   timeoutSec: Number.POSITIVE_INFINITY,
   isVolatile: false,
   spinUs: 0,
+  keepsAwake: false,
   trace: [],
 };

@@ -2,6 +2,7 @@
  *  request that is refused leaves nothing behind. */
 
 import { mkdirSync, rmdirSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import type { DriverOptions } from '../fuse/driver.js';
@@ -180,6 +181,9 @@ function overlayConfig(
   };
 }
 
+/** Keeping idle CPUs awake costs the rest of all of them: not on larger machines, unless asked for. */
+const awakeCpusMax = 8;
+
 function driverOptions(options: MountOptions, target: string, isReadOnly: boolean): DriverOptions {
   return {
     target,
@@ -195,6 +199,7 @@ function driverOptions(options: MountOptions, target: string, isReadOnly: boolea
     timeoutSec: options.timeoutSec,
     isVolatile: options.isVolatile,
     spinUs: options.spinUs,
+    keepsAwake: options.awake === 'auto' ? availableParallelism() <= awakeCpusMax : options.awake === 'on',
     trace: options.isDebug ? ['fuse'] : [],
   };
 }

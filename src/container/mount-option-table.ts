@@ -232,6 +232,9 @@ const rows: Readonly<Record<string, Row>> = {
   spin_us: id((o, us) => {
     o.spinUs = us;
   }),
+  awake: choice(['auto', 'on', 'off'], (o, word) => {
+    o.awake = word;
+  }),
   debug: nothing((o) => {
     o.isDebug = true;
   }),

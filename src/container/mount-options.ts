@@ -34,6 +34,7 @@ export class MountOptions {
   redirectDir = true;
   timeoutSec = 1_000_000_000;
   spinUs = 50;
+  awake: 'auto' | 'on' | 'off' = 'auto';
   source = 'plyfs';
   subtype = 'plyfs';
   /** For mount(2): nosuid, noatime, ... The last of a pair (dev, nodev) counts. */

@@ -29,6 +29,8 @@ export interface DriverOptions {
   isVolatile: boolean;
   /** How long the device is polled without blocking after the last request, in microseconds; 0 never. */
   spinUs: number;
+  /** Idle CPUs may be kept from halting during bursts of requests. */
+  keepsAwake: boolean;
   /** Memory of the Gate through which another thread holds the file system still; without it nobody can. */
   gate?: SharedArrayBuffer;
   /** Trace topics, as PLYFS_TRACE. */

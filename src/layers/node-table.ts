@@ -21,6 +21,8 @@ export const nodeFlag = {
   hasPlace: 16,
   /** Copied up: its inode number is its lower original's (overlay.origin). */
   hasOrigin: 32,
+  /** It has no security.capability. The kernel asks at the first write to a file and at each chown. */
+  hasNoCapability: 64,
 } as const;
 
 const doubles = 10;

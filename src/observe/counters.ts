@@ -28,6 +28,7 @@ export const counterNames = [
   'parked',
   'spinHits',
   'sleeps',
+  'bursts',
   'prefetched',
 ] as const;
 export type CounterName = (typeof counterNames)[number];

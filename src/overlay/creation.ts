@@ -190,7 +190,7 @@ export class Creation {
     } else {
       node = tree.nodes.add(type, 0, 0, ino);
     }
-    tree.nodes.setFlag(node, nodeFlag.isUpper);
+    tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasNoCapability);
     tree.nodes.store(node, attributes);
     if (opened >= 0) view.files.adopt(node, ownFile(opened, true));
     return node;

@@ -20,7 +20,7 @@ import { View } from './view.js';
 export function openOverlay(config: OverlayConfig, counters: Counters, layers?: readonly Layer[]): OverlayFs {
   setUmask(0);
   const limit = raiseNofile();
-  const descriptors = new Descriptors(Math.min(4096, Math.floor(limit / 3)));
+  const descriptors = new Descriptors(Math.min(32768, Math.floor(limit / 3)));
   const upper = openUpper(config, descriptors);
   const lower = layers ?? config.layers.map((path) => new DirectoryLayer(path, path, descriptors));
   if (upper !== undefined) learnSpaces(upper, [upper, ...lower]);

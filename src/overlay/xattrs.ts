@@ -6,7 +6,7 @@ import { FsError } from '../base/errors.js';
 import type { Name } from '../base/name.js';
 import type { LayerDir } from '../layers/layer.js';
 import { isHiddenXattr, storedXattr, viewXattr } from '../layers/markers.js';
-import type { NodeIndex } from '../layers/node-table.js';
+import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
 import { getxattrAt, listxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
 import type { CopyUp } from './copy-up.js';
 import type { View } from './view.js';
@@ -14,6 +14,7 @@ import type { View } from './view.js';
 const virtualPrefix = 'user.plyfs.';
 const aclPrefix = 'system.posix_acl_';
 const defaultAclKey = 'system.posix_acl_default';
+const capabilityKey = 'security.capability';
 
 export class Xattrs {
   constructor(
@@ -31,6 +32,15 @@ export class Xattrs {
   private stored(node: NodeIndex, name: Name): Buffer | undefined {
     const key = storedXattr(name);
     if (isHiddenXattr(key)) return undefined;
+    if (name !== capabilityKey) return this.onDisk(node, key);
+    const { nodes } = this.view.tree;
+    if (nodes.has(node, nodeFlag.hasNoCapability)) return undefined;
+    const value = this.onDisk(node, key);
+    if (value === undefined) nodes.setFlag(node, nodeFlag.hasNoCapability);
+    return value;
+  }
+
+  private onDisk(node: NodeIndex, key: Name): Buffer | undefined {
     const place = this.view.placeOnDisk(node);
     if (place !== undefined) return getxattrAt(place.fd, place.name, key);
     return this.fromLayer(
@@ -73,6 +83,7 @@ export class Xattrs {
 
   private changed(node: NodeIndex, name: Name): void {
     this.view.invalidate(node);
+    if (name === capabilityKey) this.view.tree.nodes.clearFlag(node, nodeFlag.hasNoCapability);
     if (name === defaultAclKey) this.view.tree.directory(node).defaultAcl = undefined;
   }
 

@@ -146,6 +146,26 @@ export const rightCases: readonly Case[] = [
     needsKernel: true,
   },
   {
+    name: 'a file that was found to have no capability can be given one, loses it by a write, and can be given one again',
+    lower: ['file low 0755 = 1'],
+    run: `
+      create new 0755
+      write new "1"
+      setx new security.capability ${capability}
+      listx new -> security.capability
+      write new "2"
+      listx new -> 
+      setx new security.capability ${capability}
+      listx new -> security.capability
+      getx low security.capability -> ENODATA
+      write low "2"
+      setx low security.capability ${capability}
+      listx low -> security.capability
+      write low "3"
+      getx low security.capability -> ENODATA`,
+    needsKernel: true,
+  },
+  {
     name: 'xattrs of the user, trusted and security spaces are set, replaced, listed and removed on lower and upper files',
     lower: ['file a xattr:user.low=1 xattr:user.gone=1; dir d; symlink l -> a'],
     upper: 'file u xattr:user.up=1',

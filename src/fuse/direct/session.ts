@@ -14,6 +14,7 @@ import type { DriverOptions } from '../driver.js';
 import { maxWriteBytes, opcode } from '../protocol/constants.js';
 import { entryOut } from '../protocol/structs.js';
 import { answerCopied, answerWritten } from './answers.js';
+import { Awake } from './awake.js';
 import { Jobs, type Resumed, type TaskRunner } from './jobs.js';
 import { noReply, type Operation } from './operation.js';
 import { operationByOpcode } from './operations.js';
@@ -32,6 +33,7 @@ export class Session {
   private readonly request = new Request(this.buffer);
   private readonly jobs: Jobs;
   private readonly spin: Spin;
+  private readonly awake: Awake;
   private readonly gate: Gate;
   private worksAhead = true;
   private readonly isTracing = isTraced('fuse');
@@ -48,7 +50,8 @@ export class Session {
     this.serving = new Serving(fs, device, options, counters);
     this.jobs = new Jobs(runner);
     this.gate = new Gate(options.gate);
-    this.spin = new Spin(device, this.buffer, options.spinUs, counters, () => this.idle());
+    this.awake = new Awake(options.keepsAwake, counters);
+    this.spin = new Spin(device, this.buffer, options.spinUs, counters, this.awake, () => this.idle());
   }
 
   /** Serves until the unmount, then waits for the jobs that still run. PRE: the device is non-blocking. */
@@ -58,10 +61,12 @@ export class Session {
       this.gate.leave();
       let length = readDevice(this.device, this.buffer);
       if (length === -errno.EAGAIN) length = this.spin.wait(this.jobs);
+      else this.awake.arrived(0);
       this.gate.enter();
       if (length > 0) this.serve(length);
       else isMounted = this.goesOn(-length);
     }
+    this.awake.rest();
     this.awaitJobs();
   }
 

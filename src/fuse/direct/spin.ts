@@ -10,6 +10,7 @@ import { errno } from '../../base/errno.js';
 import type { Counters } from '../../observe/counters.js';
 import { readDevice } from '../../sys/device.js';
 import { pollIn } from '../../sys/poll.js';
+import type { Awake } from './awake.js';
 import type { Jobs } from './jobs.js';
 
 /** The account: a find earns one, a miss costs one, a gap costs four; spinning needs a positive balance, which is at most `creditMax`. */
@@ -32,6 +33,7 @@ export class Spin {
     private readonly buffer: Buffer,
     spinUs: number,
     private readonly counters: Counters,
+    private readonly awake: Awake,
     private readonly idle: () => boolean,
   ) {
     this.spinMs = spinUs / 1000;
@@ -39,16 +41,22 @@ export class Spin {
 
   /** The length of the next request, or minus errno as readDevice; -EAGAIN says to look again (a job of `jobs` may have ended). */
   wait(jobs: Jobs): number {
-    if (this.spinMs > 0 && this.mayTry()) {
-      const length = this.look(jobs);
-      if (length !== -errno.EAGAIN) return length;
-    }
+    const begin = performance.now();
+    const length = this.spinMs > 0 && this.mayTry() ? this.look(begin, jobs) : -errno.EAGAIN;
     // Work ahead goes on until somebody asks or there is none left; only then we sleep.
-    if (this.idle()) return -errno.EAGAIN;
+    if (length === -errno.EAGAIN) return this.idle() ? length : this.sleep(begin, jobs);
+    if (length > 0) this.awake.arrived(performance.now() - begin);
+    return length;
+  }
+
+  private sleep(begin: number, jobs: Jobs): number {
     this.counters.add('sleeps');
-    const ready = pollIn(this.device, jobs.wakeFd, -1);
+    const ready = pollIn(this.device, jobs.wakeFd, this.awake.patienceMs);
+    if (ready === 0) this.awake.rest();
     if ((ready & 2) !== 0) jobs.drain();
-    return (ready & 1) !== 0 ? readDevice(this.device, this.buffer) : -errno.EAGAIN;
+    if ((ready & 1) === 0) return -errno.EAGAIN;
+    this.awake.arrived(performance.now() - begin);
+    return readDevice(this.device, this.buffer);
   }
 
   private mayTry(): boolean {
@@ -58,8 +66,7 @@ export class Spin {
     return true;
   }
 
-  private look(jobs: Jobs): number {
-    const begin = performance.now();
+  private look(begin: number, jobs: Jobs): number {
     let last = begin;
     for (;;) {
       const length = readDevice(this.device, this.buffer);
