@@ -15,12 +15,15 @@ import { OpenFiles } from './open-files.js';
 import { OverlayFs } from './overlay-fs.js';
 import { View } from './view.js';
 
+/** Directories of layers that are kept open, if the limit of descriptors allows. Lookups in random order open each anew that is not. */
+const directoriesMax = 32_768;
+
 /** Changes of the process that the engine rests on: a umask of 0, and as many descriptors as allowed. `layers`, top first, stand for
  *  `config.layers` when given. FsError: ENOENT, ENOTDIR, EACCES for a layer; EROFS... for the upper. */
 export function openOverlay(config: OverlayConfig, counters: Counters, layers?: readonly Layer[]): OverlayFs {
   setUmask(0);
   const limit = raiseNofile();
-  const descriptors = new Descriptors(Math.min(32768, Math.floor(limit / 3)));
+  const descriptors = new Descriptors(Math.min(directoriesMax, Math.floor(limit / 2)));
   const upper = openUpper(config, descriptors);
   const lower = layers ?? config.layers.map((path) => new DirectoryLayer(path, path, descriptors));
   if (upper !== undefined) learnSpaces(upper, [upper, ...lower]);
