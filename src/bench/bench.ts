@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { writeCharts } from './charts.js';
+import { objectionTo } from './disk.js';
 import { deepStack, defaultCache, inputs, mixedStack } from './fixtures.js';
 import { printResults } from './report.js';
 import type { Results } from './results.js';
@@ -44,6 +45,8 @@ export function runBench(request: BenchRequest): Results {
   const workloads = chooseWorkloads(request.workloads);
   const home = join(request.uppers ?? cache, `${runPrefix}${process.pid}`);
   removeStale(request.uppers ?? cache);
+  const objection = objectionTo(request.uppers ?? cache);
+  if (objection !== undefined && workloads.some((workload) => workload.writes !== 'none')) process.stderr.write(`${objection}\n`);
   const makeInputs = inputs(cache, note);
   const needsMixed = workloads.some((workload) => !workload.isAboutDepth);
   const depths = workloads.some((workload) => workload.isAboutDepth) ? (request.depths ?? defaultDepths) : [];
