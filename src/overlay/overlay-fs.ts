@@ -11,7 +11,7 @@ import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
 import { rootIndex } from '../layers/tree.js';
 import type { Counters } from '../observe/counters.js';
 import { O_ACCMODE, O_RDONLY, O_TRUNC, SEEK_DATA, UTIME_NOW, UTIME_OMIT } from '../sys/constants.js';
-import { copyFileRange, fallocate, ftruncate, lseek, pwrite } from '../sys/file.js';
+import { copyFileRange, fallocate, ftruncate, lseek, pwriteSome } from '../sys/file.js';
 import { closeFd, openAt } from '../sys/open.js';
 import { chmodAt, chownAt, statFs, utimensAt } from '../sys/stat.js';
 import { getxattrAt, removexattrAt } from '../sys/xattr.js';
@@ -290,11 +290,11 @@ export class OverlayFs implements FileSystem {
     if (killPrivileges) this.dropPrivileges(node);
     if (keepTimes) view.getattr(node, this.known, false);
     const { fd } = view.files.writing(node);
-    pwrite(fd, buffer, at, length, offset);
-    if (keepTimes) utimensAt(fd, '' as Name, 0, UTIME_OMIT, this.known.mtimeSec, this.known.mtimeNsec);
     view.invalidate(node);
-    view.counters.add('bytesWritten', length);
-    return length;
+    const count = pwriteSome(fd, buffer, at, length, offset);
+    if (keepTimes) utimensAt(fd, '' as Name, 0, UTIME_OMIT, this.known.mtimeSec, this.known.mtimeNsec);
+    view.counters.add('bytesWritten', count);
+    return count;
   }
 
   fsync(node: NodeId, dataOnly: boolean): void {

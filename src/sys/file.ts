@@ -20,13 +20,19 @@ export function pread(fd: number, buffer: Buffer, at: number, length: number, of
 
 /** Writes all of `length` and returns it. After an FsError (ENOSPC, EDQUOT, EFBIG, EIO) a first part may have been written. */
 export function pwrite(fd: number, buffer: Buffer, at: number, length: number, offset: number): number {
-  for (let done = 0; done < length; ) {
-    const count = libc.pwrite(fd, window(buffer, at + done, length - done), length - done, offset + done);
-    if (count > 0) done += count;
-    else if (count === 0) throw new FsError(errno.EIO, 'pwrite wrote nothing');
-    else if (!libc.isInterrupted()) libc.fail('pwrite');
-  }
+  for (let done = 0; done < length; ) done += pwriteSome(fd, buffer, at + done, length - done, offset + done);
   return length;
+}
+
+/** Bytes written, at least one: fewer than `length` (above 0) where there was room for a first part only. FsError as pwrite. */
+export function pwriteSome(fd: number, buffer: Buffer, at: number, length: number, offset: number): number {
+  const from = window(buffer, at, length);
+  for (;;) {
+    const count = libc.pwrite(fd, from, length, offset);
+    if (count > 0 || length === 0) return count;
+    if (count === 0) throw new FsError(errno.EIO, 'pwrite wrote nothing');
+    if (!libc.isInterrupted()) libc.fail('pwrite');
+  }
 }
 
 /** The part of `buffer` from `at`, checked to hold `length` bytes: libc would read or write past the end. */

@@ -117,7 +117,7 @@ export interface FileSystem {
   release(node: NodeId): void;
   /** Bytes copied into `buffer` at `at`: fewer than `length` only at the end of the file. */
   read(node: NodeId, offset: number, buffer: Buffer, at: number, length: number): number;
-  /** Bytes written: all of `length` or an FsError. Copies up first. With `keepTimes` the file's times stay as they were. */
+  /** Bytes written: fewer than `length` where there was room for a first part only. Copies up first. With `keepTimes` the file's times stay as they were. */
   write(
     node: NodeId,
     offset: number,

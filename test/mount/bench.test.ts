@@ -18,7 +18,14 @@ test(
     assert.equal(ended.status, 0, ended.stderr);
     const results = JSON.parse(readFileSync(stage.at('other/out.json'), 'utf8'));
     const steps = results.measurements.map((each: { step: string }) => each.step);
-    assert.deepEqual(steps.slice(0, 6), ['mount to ready', 'find first', 'find second', 'find warm', 'stat warm', 'open+close warm']);
+    assert.deepEqual(steps.slice(0, 6), [
+      'mount to ready',
+      'find first',
+      'find second',
+      'find warm',
+      'stat warm',
+      'open+close warm',
+    ]);
     assert.deepEqual(results.gaps, []);
     assert.deepEqual(
       readdirSync(stage.at('other/cache')).filter((name) => name.startsWith('plyfs-bench-run')),

@@ -55,6 +55,17 @@ test('a full disk is ENOSPC to the writer, and the mount lives on', { skip }, ()
   }),
 );
 
+test('a write that fills the disk says how much of it was written, and so does the size', { skip }, () =>
+  onSmallDisk('6m', { lower: ['file small = s'] }, async (stage) => {
+    const script = `dd if=/dev/zero of=${stage.paths.target}/more bs=20M count=1 iflag=fullblock 2>&1; stat -c %s ${stage.paths.target}/more`;
+    const said = spawnSync('sh', ['-c', script], { timeout: 30_000, encoding: 'utf8' }).stdout;
+    assert.match(said, /No space left on device/);
+    const written = /^(\d+) bytes/m.exec(said)?.[1];
+    assert.equal(said.trim().split('\n').at(-1), written, said);
+    assert.ok(Number(written) % (1 << 20) !== 0, `${written}: a part of the last request fitted as well`);
+  }),
+);
+
 test('what was changed in the upper while nothing was mounted shows (OV-25)', { skip }, () =>
   withStage({ lower: ['file a; file b = low; dir d; file d/x; file d/y'] }, direct, async (stage) => {
     const ground = stageGround(stage, direct);

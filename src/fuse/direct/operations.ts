@@ -86,8 +86,12 @@ export const operations: readonly Operation[] = [
     const at = rq.data(input.size);
     const mustDrop = (input.write_flags & WRITE_KILL_SUIDGID) !== 0;
     // With a writeback cache the kernel owns the times of what it wrote, and sends them if they moved: late pages must not move them.
-    const keepTimes = (input.write_flags & WRITE_CACHE) !== 0 && s.agreement.flags.has('WRITEBACK_CACHE');
-    const size = s.fs.write(rq.node, input.offset, rq.bytes, at, input.size, mustDrop, keepTimes);
+    const isWriteback = (input.write_flags & WRITE_CACHE) !== 0;
+    const keepTimes = isWriteback && s.agreement.flags.has('WRITEBACK_CACHE');
+    let size = s.fs.write(rq.node, input.offset, rq.bytes, at, input.size, mustDrop, keepTimes);
+    // A program writes what is left itself, and is told then why it cannot; pages that the kernel writes back are written or lost.
+    while (isWriteback && size < input.size)
+      size += s.fs.write(rq.node, input.offset + size, rq.bytes, at + size, input.size - size, mustDrop, keepTimes);
     s.counters.add('bytesWritten', size);
     return answerWritten(s, size);
   }),
