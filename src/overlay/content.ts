@@ -1,6 +1,9 @@
 /** Bytes of a file as its layer keeps them: a range of a descriptor, or the data parts of a sparse tar entry. */
 
+import { errno } from '../base/errno.js';
+import { FsError } from '../base/errors.js';
 import type { Content } from '../layers/layer.js';
+import { SEEK_DATA } from '../sys/constants.js';
 import { pread, pwrite } from '../sys/file.js';
 
 /** Reads up to `length` bytes at `offset` of the file; fewer only at its end. */
@@ -38,4 +41,26 @@ export function copyExtents(content: Content, target: number, length: number): v
       pwrite(target, block, 0, got, offset);
     }
   }
+}
+
+/** SEEK_DATA and SEEK_HOLE of a tar's file: data all through, or the extents of a sparse entry. */
+export function seekContent(
+  extents: readonly { offset: number; length: number }[] | undefined,
+  size: number,
+  offset: number,
+  whence: number,
+): number {
+  if (offset >= size) throw new FsError(errno.ENXIO);
+  const ranges = extents ?? [{ offset: 0, length: size }];
+  const around = ranges.find((range) => offset >= range.offset && offset < range.offset + range.length);
+  if (whence === SEEK_DATA) {
+    if (around !== undefined) return offset;
+    const next = ranges.find((range) => range.offset > offset && range.length > 0);
+    if (next === undefined) throw new FsError(errno.ENXIO);
+    return next.offset;
+  }
+  if (around === undefined) return offset;
+  let end = around.offset + around.length;
+  for (const range of ranges) if (range.offset === end) end += range.length;
+  return Math.min(end, size);
 }

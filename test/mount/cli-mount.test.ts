@@ -314,6 +314,7 @@ test(
     assert.ok((requests.LOOKUP ?? 0) >= 1);
     const total = Object.values(requests).reduce((sum, count) => sum + count, 0);
     assert.equal(counters.requests, total);
+    assert.equal(counters.bytesRead, 'base\n'.length);
     assert.equal(
       latency.reduce((sum, row) => sum + row.count, 0),
       total,

@@ -77,11 +77,9 @@ export const operations: readonly Operation[] = [
   operationOf('TMPFILE', wire.createIn, entry, makeTmpfile),
   operationOf('RELEASE', wire.releaseIn, {}, releaseFile),
   refusal('FLUSH', errno.ENOSYS, 'closing a file needs nothing from us: the kernel stops asking'),
-  operationOf('READ', wire.readIn, {}, (s, rq, input) => {
-    const size = s.fs.read(rq.node, input.offset, s.reply.bytes, bodyAt, Math.min(input.size, s.reply.capacity));
-    s.counters.add('bytesRead', size);
-    return size;
-  }),
+  operationOf('READ', wire.readIn, {}, (s, rq, input) =>
+    s.fs.read(rq.node, input.offset, s.reply.bytes, bodyAt, Math.min(input.size, s.reply.capacity)),
+  ),
   operationOf('WRITE', wire.writeIn, written, (s, rq, input) => {
     const at = rq.data(input.size);
     const mustDrop = (input.write_flags & WRITE_KILL_SUIDGID) !== 0;
@@ -92,7 +90,6 @@ export const operations: readonly Operation[] = [
     // A program writes what is left itself, and is told then why it cannot; pages that the kernel writes back are written or lost.
     while (isWriteback && size < input.size)
       size += s.fs.write(rq.node, input.offset + size, rq.bytes, at + size, input.size - size, mustDrop, keepTimes);
-    s.counters.add('bytesWritten', size);
     return answerWritten(s, size);
   }),
   operationOf('FSYNC', wire.fsyncIn, {}, fsync),

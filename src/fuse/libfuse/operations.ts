@@ -92,19 +92,11 @@ export const operations: { readonly [N in OperationName]: Row<N> } = {
     return done;
   }),
   read: row('READ', (s, path, fd, room, length, low, high) =>
-    s.open(path, fd, (node) => {
-      const size = s.fs.read(node, long(low, high), room, 0, length);
-      s.counters.add('bytesRead', size);
-      return size;
-    }),
+    s.open(path, fd, (node) => s.fs.read(node, long(low, high), room, 0, length)),
   ),
   write: row('WRITE', (s, path, fd, data, length, low, high) =>
-    s.open(path, fd, (node) => {
-      // The kernel takes setuid, setgid and capabilities away by requests of their own.
-      const size = s.fs.write(node, long(low, high), data, 0, length, false);
-      s.counters.add('bytesWritten', size);
-      return size;
-    }),
+    // The kernel takes setuid, setgid and capabilities away by requests of their own.
+    s.open(path, fd, (node) => s.fs.write(node, long(low, high), data, 0, length, false)),
   ),
   fsync: row('FSYNC', (s, path, dataOnly, fd) => s.open(path, fd, (node) => synced(s, node, dataOnly))),
   fsyncdir: row('FSYNCDIR', (s, path, dataOnly) => s.at(path, (node) => synced(s, node, dataOnly))),
