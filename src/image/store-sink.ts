@@ -15,6 +15,7 @@ import type { FileLock } from '../store/lock.js';
 import type { Store } from '../store/store.js';
 import { type Ingested, type IngestJob, temporariesOf } from './ingest.js';
 import { IngestPool } from './ingest-pool.js';
+import { checkStoredLinks } from './stored-links.js';
 
 interface Pending {
   readonly image: StoredImage;
@@ -103,6 +104,7 @@ export class StoreSink implements ImageSink {
       if (layer === undefined) throw new Error(`layer ${diffId} was not put`);
       return layer;
     });
+    checkStoredLinks(this.store, layers);
     const config = this.put(image.configBytes);
     if (config !== image.id) throw new PlyfsError('digest', `the config ${image.id} is damaged: its bytes hash to ${config}`);
     const manifest = this.put(image.manifest?.bytes ?? manifestFor(image, layers));

@@ -215,6 +215,30 @@ export class TarIndex {
     return lowerBound(this.columns.whiteoutDir, dir);
   }
 
+  /** Whether directory `dir` has a whiteout for `name`. */
+  hasWhiteout(dir: number, name: Name): boolean {
+    const { whiteoutDir } = this.columns;
+    let low = this.firstWhiteout(dir);
+    if (whiteoutDir[low] !== dir) return false;
+    let high = lowerBound(whiteoutDir, dir + 1);
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const found = this.whiteoutName(middle);
+      if (found === name) return true;
+      if (found < name) low = middle + 1;
+      else high = middle;
+    }
+    return false;
+  }
+
+  /** The entries that are hard links to the lower layers, ascending. */
+  lowerLinks(): number[] {
+    const { flags } = this.columns;
+    const found: number[] = [];
+    for (let entry = 0; entry < flags.length; entry++) if ((flags[entry]! & flag.lowerLink) !== 0) found.push(entry);
+    return found;
+  }
+
   whiteoutName(at: number): Name {
     const { whiteoutNames, whiteoutEnd } = this.columns;
     return nameFromBytes(whiteoutNames, at === 0 ? 0 : whiteoutEnd[at - 1]!, whiteoutEnd[at]!);

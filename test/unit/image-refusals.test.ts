@@ -119,6 +119,16 @@ const refused: [string, Buffer, RegExp][] = [
     archiveOf(legacyArchive(partsOf(rawTar({ name: 'l', type: '1', link: '../../etc/passwd' })))),
     /not in the image/,
   ],
+  [
+    'a hard link to a file that no lower layer has',
+    archiveOf(legacyArchive(partsOf(layer, rawTar({ name: 'l', type: '1', link: 'etc/none' })))),
+    /layer .*: the target "etc\/none" of the hard link "l" is not in the layers below/,
+  ],
+  [
+    'a hard link to a lower directory',
+    archiveOf(legacyArchive(partsOf(layer, rawTar({ name: 'l', type: '1', link: 'etc' })))),
+    /the target "etc" of the hard link "l" is a directory there/,
+  ],
   ['links that loop', spoiled(legacyArchive, (m) => loop(m)), /loop of links/],
   ['a link out of the archive', spoiled(legacyArchive, (m) => replaceLayer(m, { link: '/../../etc/passwd' })), /outside/],
   ['a name of 70 kB', longName(), /pathBytes|bytes, 65536/],
