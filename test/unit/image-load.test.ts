@@ -239,7 +239,9 @@ test('the commands speak as docker does', async () => {
   assert.equal(plyfs(store, 'tag', 'old:1', 'new').status, 0);
   assert.equal(plyfs(store, 'rmi', 'old:1').stdout, 'Untagged: old:1\n');
   const gone = plyfs(store, 'rmi', 'nosuch', 'new');
-  assert.equal(gone.stdout, `Untagged: new:latest\nDeleted: ${id}\n`);
+  const bottomChain = digestOf(base);
+  const topChain = digestOf(`${bottomChain} ${digestOf(top)}`);
+  assert.equal(gone.stdout, `Untagged: new:latest\nDeleted: ${id}\nDeleted: ${topChain}\nDeleted: ${bottomChain}\n`);
   assert.equal(gone.stderr, 'plyfs: no such image: nosuch (plyfs images lists those there are)\n');
   assert.equal(gone.status, 1);
   assert.equal(plyfs(store, 'prune').stdout, 'Total reclaimed space: 0B\n');
