@@ -249,6 +249,27 @@ test('the commands speak as docker does', async () => {
   assert.equal(plyfs(store, 'images', '--filter', 'x=y').status, 2);
 });
 
+test('check notes a layer that uses a symlink of a lower layer as a directory, and is content', () => {
+  const store = newStore();
+  const lower = rawTar(
+    { name: 'usr/lib/x', data: 'x' },
+    { name: 'lib', type: '2', link: 'usr/lib' },
+    { name: 'bin', type: '2', link: 'usr' },
+  );
+  const upper = rawTar({ name: 'lib/a/y', data: 'y' }, { name: 'bin/', type: '5' }, { name: 'bin/z', data: 'spelled out' });
+  plyfs(store, 'load', '-i', write(legacyArchive(partsOf(lower, upper))));
+  const { status, stdout } = plyfs(store, 'check');
+  assert.equal(status, 0);
+  const sentence =
+    /^note: layer 2 \(sha256:\w+\) of image sha256:\w+ uses \/lib as a directory, a symlink to usr\/lib in .*\n.*: whole\n$/;
+  assert.match(stdout, sentence);
+  const [note, ...others] = JSON.parse(plyfs(store, 'check', '--json').stdout).notes;
+  assert.deepEqual(others, []);
+  const { image, ...rest } = note;
+  assert.equal(store.catalog().images.has(image), true);
+  assert.deepEqual(rest, { kind: 'symlink-parent', layer: 2, diffId: digestOf(upper), path: '/lib', target: 'usr/lib' });
+});
+
 test('archives are read without a mount: ls, cat, find, stat, du, layers, blame, waste', () => {
   const lower = rawTar({ name: 'etc/a', data: 'aa' }, { name: 'etc/b', data: 'bbb', mode: 0o4755, uid: 7 });
   const upper = rawTar({ name: 'etc/a', data: 'AAAA' }, { name: 'etc/.wh.b' }, { name: 'etc/l', type: '2', link: 'a' });
