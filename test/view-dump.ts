@@ -7,7 +7,7 @@ import { type NodeNumber, View } from '../src/image/view.js';
 import type { Layer } from '../src/layers/layer.js';
 import type { TreeKind, TreeLine } from './tree.js';
 
-/** `layers`: top first. Closes them. `withCounts`: link counts too, which count names that layers above hide, if no link crosses layers. */
+/** `layers`: top first. Closes them. `withCounts`: link counts too, which are exact for tars. */
 export function dumpStack(layers: readonly Layer[], withCounts = false): TreeLine[] {
   // Walking and reading go through the seam alone: nothing here asks which layer an object came from.
   const view = new View(

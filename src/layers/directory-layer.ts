@@ -21,6 +21,7 @@ const self = '' as Name;
 export class DirectoryLayer implements Layer {
   readonly inodeSpace: string;
   readonly root = 0 as LayerDir; // the first row below
+  readonly knowsNames = false;
   /** Row i: the directory's parent and name. */
   protected readonly parents: LayerDir[] = [0 as LayerDir];
   protected readonly names: Name[] = [self];

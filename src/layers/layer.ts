@@ -50,6 +50,8 @@ export interface Layer {
 
   /** Every name of the multi-linked file `ino` in this layer, as paths from its root (names joined by '/'); may walk the layer once. */
   namesOf(ino: number): Name[];
+  /** Whether namesOf answers from memory, so that a stat may ask it. */
+  readonly knowsNames: boolean;
   /** The hard links to what this layer does not hold (L-8). Memory only. */
   lowerLinks(): readonly LowerLink[];
   /** Gives back descriptors. */

@@ -77,6 +77,8 @@ export class TarIndex {
   /** Length of the uncompressed tar that it was built from. */
   readonly archiveBytes: number;
   readonly entries: number;
+  /** For each row of the group columns the row of the file's next name, 0 at the last. Made when first asked for. */
+  #nextInGroup: Uint32Array | undefined;
 
   /** PRE: `bytes` begin at a multiple of 8 of their memory and were checked (`load`) or laid out by `allocate`. */
   private constructor(readonly bytes: Buffer) {
@@ -172,6 +174,17 @@ export class TarIndex {
   /** Where `entry` stands among the names of files with several; -1 for a file with one. */
   groupOf(entry: number): number {
     return this.has(entry, flag.multi) ? positionOf(this.columns.groupEntry, entry) : -1;
+  }
+
+  /** All names of the file with several whose first name is `first`; none for other files. */
+  namesOf(first: number): number[] {
+    const { groupEntry, groupFirst } = this.columns;
+    const at = positionOf(groupEntry, first);
+    if (at < 0 || groupFirst[at] !== first) return [];
+    this.#nextInGroup ??= chained(groupEntry, groupFirst);
+    const names = [first];
+    for (let next = this.#nextInGroup[at]!; next !== 0; next = this.#nextInGroup[next]!) names.push(groupEntry[next]!);
+    return names;
   }
 
   /** The first name of the file that `entry` is a name of: what its xattrs and extents are kept under. */
@@ -277,6 +290,19 @@ function lowerBound(column: Uint32Array, value: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** Rows ascend, so 0, which no row comes before, can stand for none. */
+function chained(groupEntry: Uint32Array, groupFirst: Uint32Array): Uint32Array {
+  const next = new Uint32Array(groupEntry.length);
+  const last = new Uint32Array(groupEntry.length);
+  for (let row = 0; row < next.length; row++) {
+    const head = positionOf(groupEntry, groupFirst[row]!);
+    if (head < 0 || head >= row) continue;
+    next[last[head] === 0 ? head : last[head]!] = row;
+    last[head] = row;
+  }
+  return next;
 }
 
 function viewColumns(bytes: Buffer): Columns {

@@ -28,6 +28,7 @@ export interface TarSource {
 
 export class TarLayer implements Layer {
   readonly root = 0 as LayerDir; // the index's entry 0 is its root
+  readonly knowsNames = true;
   #lowerLinks: readonly LowerLink[] | undefined;
 
   /** `digest` names the layer and its inode space: one digest is one set of inode numbers, whoever opened it. */
@@ -130,13 +131,7 @@ export class TarLayer implements Layer {
   }
 
   namesOf(ino: number): Name[] {
-    const { groupEntry, groupFirst } = this.index.columns;
-    const first = ino - 1;
-    const paths: Name[] = [];
-    groupFirst.forEach((group, i) => {
-      if (group === first) paths.push(this.index.path(groupEntry[i]!));
-    });
-    return paths;
+    return this.index.namesOf(ino - 1).map((entry) => this.index.path(entry));
   }
 
   lowerLinks(): readonly LowerLink[] {

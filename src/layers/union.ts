@@ -277,7 +277,7 @@ export class Union {
       const place = this.locate(node);
       place.layer.stat(place.dir, place.name, place.ref, attributes);
       if (!tree.nodes.has(node, nodeFlag.isUpper))
-        attributes.nlink = this.lowerLinks.count(tree.nodes.layer(node), attributes.ino) ?? attributes.nlink;
+        attributes.nlink = this.lowerLinks.count(tree.nodes.layer(node), attributes.ino, attributes.nlink);
       if (tree.nodes.has(node, nodeFlag.isDetached)) attributes.nlink = 0;
       else if (attributes.nlink > 1) attributes.nlink -= this.links.lost(tree.nodes.layer(node), attributes.ino);
     }

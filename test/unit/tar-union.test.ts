@@ -26,7 +26,12 @@ test('random stacks of tars are the trees that directories and the model give', 
       randomLayer(random, { hasMarkers: true, hasDeepWhiteouts: true, hasLinks: true }),
     );
     const expected = new Model(layers).dump();
-    const tars = formatTree(dumpStack(layers.map((layer) => layerOf(t, tarOfTree(layer)))));
+    const tars = formatTree(
+      dumpStack(
+        layers.map((layer, at) => layerOf(t, tarOfTree(layer), undefined, `layer ${at}`)),
+        true,
+      ),
+    );
     assert.equal(tars, expected, `seed ${seed + round}: tars`);
     const root = tempDirectory(t);
     const descriptors = new Descriptors(200);
