@@ -348,6 +348,7 @@ function checkNumbers(index: TarIndex): void {
   const { columns: c, entries } = index;
   const isWellFormed =
     entries > 0 &&
+    Number.isSafeInteger(index.archiveBytes) &&
     [c.data, c.size, c.mtimeSec, c.mtimeNsec, c.parent, c.uid, c.gid, c.nameEnd, c.mode].every(
       (column) => column.length === entries,
     ) &&
@@ -359,11 +360,24 @@ function checkNumbers(index: TarIndex): void {
     c.extentOffset.length === c.extentLength.length &&
     c.extentOffset.length === c.extentAt.length &&
     index.isDirectory(0) &&
+    isBelow(c.groupEntry, entries) &&
+    isBelow(c.groupFirst, entries) &&
     isAscending(c.nameEnd, c.names.length) &&
     isAscending(c.sparseEnd, c.extentAt.length) &&
     isAscending(c.whiteoutEnd, c.whiteoutNames.length);
   if (!isWellFormed) throw badIndex('has columns that do not fit each other');
   for (let entry = 0; entry < entries; entry++) checkEntry(index, entry);
+  checkExtents(index);
+}
+
+function checkExtents({ columns: { extentOffset, extentLength, extentAt }, archiveBytes }: TarIndex): void {
+  extentAt.forEach((at, i) => {
+    const length = extentLength[i]!;
+    // Written so that what is no number fails too.
+    const isInside =
+      at >= 0 && Number.isSafeInteger(length) && length >= 0 && at + length <= archiveBytes && extentOffset[i]! >= 0;
+    if (!isInside) throw badIndex('has a part of a sparse file behind the end of the tar');
+  });
 }
 
 function checkEntry(index: TarIndex, entry: number): void {
@@ -373,13 +387,17 @@ function checkEntry(index: TarIndex, entry: number): void {
   const kind = c.mode[entry]! & S_IFMT;
   // Children have higher numbers than their directory, so a walk ends.
   if (entry > 0 && c.parent[entry]! >= entry) throw badIndex(`has entry ${entry} before its directory`);
-  if (!(data >= 0 && end >= data && Number.isSafeInteger(data) && Number.isSafeInteger(end)))
+  if (!(data >= 0 && end >= data && Number.isSafeInteger(data) && Number.isSafeInteger(c.size[entry]!)))
     throw badIndex(`has entry ${entry} nowhere`);
   if (kind === S_IFDIR && (end > entries || (end > data && data <= entry)))
     throw badIndex(`has directory ${entry} with children it cannot have`);
   if ((kind === S_IFLNK || kind === 0) && end > c.targets.length) throw badIndex(`has link ${entry} without its target`);
   if (kind === S_IFREG && (c.flags[entry]! & flag.sparse) === 0 && end > archiveBytes)
     throw badIndex(`has file ${entry} behind the end of the tar`);
+}
+
+function isBelow(numbers: Uint32Array, limit: number): boolean {
+  return numbers.every((number) => number < limit);
 }
 
 function isAscending(ends: Uint32Array, last: number): boolean {
