@@ -339,6 +339,12 @@ export class Union {
     return versions;
   }
 
+  /** The same for the root: the layers that spell it out. */
+  versionsOfRoot(): { label: string; kind: string }[] {
+    const spelled = this.layers.map((layer, position) => ({ position, isImplied: layer.isImplied(layer.root) }));
+    return spelled.filter(({ isImplied }) => !isImplied).map(({ position }) => ({ label: this.labelOf(position), kind: 'dir' }));
+  }
+
   /** Remembers where a node of a lower layer lies before its last name goes: its bytes stay readable for those who hold it. */
   keepPlace(node: NodeIndex): void {
     if (this.tree.nodes.has(node, nodeFlag.hasPlace)) return;
