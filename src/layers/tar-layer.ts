@@ -157,7 +157,7 @@ export class TarLayer implements Layer {
     const kind = mode & S_IFMT;
     const group = this.index.groupOf(entry);
     out.ino = (group < 0 ? entry : c.groupFirst[group]!) + 1;
-    out.mode = mode;
+    out.mode = kind === S_IFLNK ? S_IFLNK | 0o777 : mode; // as every file system of Linux, whatever the tar says
     out.nlink = group < 0 ? 1 : c.groupSize[group]!;
     out.uid = c.uid[entry]!;
     out.gid = c.gid[entry]!;

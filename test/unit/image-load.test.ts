@@ -305,6 +305,23 @@ test('archives are read without a mount: ls, cat, find, stat, du, layers, blame,
   assert.match(missing.stderr, /has no \/nope/);
 });
 
+test('bytes that another name still shows are not wasted', () => {
+  const lower = rawTar({ name: 'a', data: 'aaaa' }, { name: 'b', type: '1', link: 'a' }, { name: 'c', data: 'ccc' });
+  const linking = rawTar({ name: 'd', type: '1', link: 'c' }, { name: '.wh.a' }, { name: '.wh.c' });
+  const path = write(legacyArchive(partsOf(lower, linking)));
+  const last = write(legacyArchive(partsOf(lower, linking, rawTar({ name: '.wh.b' }, { name: '.wh.d' }))));
+  const store = newStore();
+  const waste = (archive: string) => JSON.parse(plyfs(store, 'waste', '--json', archive).stdout);
+  assert.deepEqual(waste(path), { wastedBytes: 0, totalBytes: 7, paths: [] });
+  assert.deepEqual(
+    waste(last).paths.map((one: Record<string, unknown>) => [one.path, one.bytes, one.shippedBy, one.hiddenBy]),
+    [
+      ['/b', 4, [1], [3]],
+      ['/d', 3, [1], [3]],
+    ],
+  );
+});
+
 test('saving writes to a device as it is, and a full one is told', async () => {
   const store = newStore();
   await loadPath(store, write(legacyArchive(partsOf(base))), { platform: undefined });
