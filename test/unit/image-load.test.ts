@@ -230,10 +230,25 @@ test('the commands speak as docker does', async () => {
   assert.equal(plyfs(store, 'images', '-q', '--no-trunc').stdout, `${id}\n`);
   assert.equal(plyfs(store, 'images', '--format', '{{.Repository}}:{{.Tag}}').stdout, 'old:1\n');
   assert.equal(plyfs(store, 'images', '--filter', 'dangling=true', '-q').stdout, '');
+  assert.equal(plyfs(store, 'images', '--filter', 'until=24h', '-q=true', '--no-trunc').stdout, `${id}\n`);
+  assert.equal(plyfs(store, 'images', '--filter', 'until=2020-01-01', '-q').stdout, '');
+  const template =
+    '{{.Tag | printf "%3s|"}}{{if eq .Repository "old"}}{{upper .Repository}}{{else}}other{{end}} {{truncate .ID 3 | len}}';
+  assert.equal(plyfs(store, 'images', '--format', template).stdout, '  1|OLD 3\n');
+  const { stdout: labels } = plyfs(
+    store,
+    'inspect',
+    '-f',
+    '{{.Config.Labels}} {{.Config.Labels.none}} {{index .Config.Cmd 0}}',
+    'old:1',
+  );
+  assert.equal(labels, 'map[] <no value> /bin/sh\n');
   assert.match(
     plyfs(store, 'history', 'old:1').stdout,
     /^IMAGE +CREATED +CREATED BY +SIZE +COMMENT\n[0-9a-f]{12} +N\/A +step 2 +3B\n<missing> +N\/A +step 1 +4B\n$/,
   );
+  assert.match(plyfs(store, 'history', '-H=false', 'old:1').stdout, /^IMAGE +CREATED AT +CREATED BY +SIZE/);
+  assert.equal(plyfs(store, 'history', '-H', '-q', 'old:1').stdout, `${id.slice(7, 19)}\n<missing>\n`);
   assert.equal(plyfs(store, 'inspect', '-f', '{{json .Config.Cmd}} {{len .RootFS.Layers}}', 'old:1').stdout, '["/bin/sh"] 2\n');
   assert.equal(JSON.parse(plyfs(store, 'inspect', 'old:1').stdout)[0].Id, id);
   assert.equal(plyfs(store, 'tag', 'old:1', 'new').status, 0);

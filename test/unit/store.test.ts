@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type Digest, sha256Of } from '../../src/base/digest.js';
+import { listImages } from '../../src/image/listing.js';
 import { chainIds } from '../../src/oci/config.js';
 import { mediaTypes } from '../../src/oci/media-types.js';
 import type { StoredImage } from '../../src/store/catalog.js';
@@ -209,4 +210,15 @@ test('a damaged document is not read', async () => {
   writeFileSync(store.blobs.path(image.id), 'other');
   assert.throws(() => store.blobs.readDocument(image.id, 1000), /damaged/);
   assert.throws(() => store.blobs.readDocument(image.manifest, 3), /the limit is 3/);
+});
+
+test('a nameless image that another was committed from is listed with the others only when all are asked for', async () => {
+  const store = newStore();
+  const base = await addImage(store, undefined, 'a');
+  const child = await addImage(store, 'docker.io/library/app:1', 'a', 'b');
+  const ids = (all: boolean) => listImages(store, all).map(({ id }) => id);
+  assert.deepEqual(ids(false).sort(), [base.id, child.id].sort());
+  await store.change((catalog) => catalog.images.set(child.id, { ...child, parent: base.id }));
+  assert.deepEqual(ids(false), [child.id]);
+  assert.deepEqual(ids(true).sort(), [base.id, child.id].sort());
 });
