@@ -33,11 +33,16 @@ const ownPlace = {
         return { contents: `export const serveFile = require('node:path').join(__dirname, 'serve.cjs');` };
       }
       if (!path.startsWith(source) || !text.includes('import.meta.url')) return undefined;
-      const place = `require('node:url').pathToFileURL(require('node:path').join(__dirname, ${JSON.stringify(relative(bundles, path))}))`;
-      return { contents: text.replaceAll('import.meta.url', `${place}.href`), resolveDir: dirname(path) };
+      const place = `bundledPlace(${JSON.stringify(relative(bundles, path))})`;
+      return { contents: text.replaceAll('import.meta.url', place), resolveDir: dirname(path) };
     });
   },
 };
+
+/** The URL of a file by its path from the bundle. It stands before all modules, because a module may call something of its own `require`. */
+const placing =
+  `const bundledPlace = ((url, path, here) => (file) => url.pathToFileURL(path.join(here, file)).href)` +
+  `(require('node:url'), require('node:path'), __dirname);`;
 
 await build({
   entryPoints: { 'mount-process': join(source, 'cli/mount-process.js'), serve: join(source, 'container/serve.js') },
@@ -48,6 +53,7 @@ await build({
   format: 'cjs',
   target: 'node20',
   packages: 'external',
+  banner: { js: placing },
   // names stay: stacks in the log must be readable
   minifyWhitespace: true,
   minifySyntax: true,

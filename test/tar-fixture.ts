@@ -25,11 +25,11 @@ export function indexOf(tar: Buffer, pieceBytes = tar.length, limits: TarLimits 
   return TarIndex.load(Buffer.from(builder.finish().bytes));
 }
 
-export function layerOf(t: TestContext, tar: Buffer, pieceBytes?: number): TarLayer {
+export function layerOf(t: TestContext, tar: Buffer, pieceBytes?: number, label = 'sha256:test'): TarLayer {
   const file = join(tempDirectory(t), 'layer');
   writeFileSync(file, Buffer.concat([Buffer.alloc(start, 'x'), tar]));
   const fd = openSync(file, 'r');
   t.after(() => closeSync(fd));
   // A test may close the layer or not.
-  return new TarLayer('sha256:test', indexOf(tar, pieceBytes), { fd, start, close: () => undefined });
+  return new TarLayer(label, indexOf(tar, pieceBytes), { fd, start, close: () => undefined });
 }

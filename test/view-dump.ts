@@ -7,8 +7,8 @@ import { type NodeNumber, View } from '../src/image/view.js';
 import type { Layer } from '../src/layers/layer.js';
 import type { TreeKind, TreeLine } from './tree.js';
 
-/** `layers`: top first. Closes them. */
-export function dumpStack(layers: readonly Layer[]): TreeLine[] {
+/** `layers`: top first. Closes them. `withCounts`: link counts too, which are exact for tars. */
+export function dumpStack(layers: readonly Layer[], withCounts = false): TreeLine[] {
   // Walking and reading go through the seam alone: nothing here asks which layer an object came from.
   const view = new View(
     'test',
@@ -17,7 +17,9 @@ export function dumpStack(layers: readonly Layer[]): TreeLine[] {
   const lines: TreeLine[] = [];
   const first = new Map<NodeNumber, string>();
   const visit = (node: NodeNumber, path: string) => {
-    lines.push(lineOf(view, node, path, first));
+    const line = lineOf(view, node, path, first);
+    if (withCounts && line.kind === 'file') line.nlink = view.attributes(node).nlink;
+    lines.push(line);
     if (view.type(node) === dirType.dir)
       for (const child of view.list(node)) visit(child.node, path === '' ? child.name : `${path}/${child.name}`);
   };

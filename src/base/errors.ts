@@ -45,13 +45,20 @@ export class PlyfsError extends Error {
     message: string,
     options: { cause?: unknown; exitStatus?: number } = {},
   ) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    super(forPeople(message), options.cause === undefined ? {} : { cause: options.cause });
     this.exitStatus = options.exitStatus ?? 1;
   }
 
   override get name(): string {
     return 'PlyfsError';
   }
+}
+
+/** Names in a message come from whoever made the image: nothing in them moves a terminal's cursor, and none is longer than a path. */
+function forPeople(message: string): string {
+  return message
+    .replaceAll(/[^\P{Cc}\n\t]/gu, '?')
+    .replaceAll(/\S{4200,}/g, (word) => `${word.slice(0, 160)}…${word.slice(-30)}`);
 }
 
 /** The errno of an FsError, undefined for anything else. */

@@ -44,3 +44,18 @@ const kindNames = new Map<number, string>([
 export function kindName(type: number): string {
   return kindNames.get(type) ?? 'unknown';
 }
+
+const kindSentences = new Map<number, string>([
+  [dirType.fifo, 'a FIFO'],
+  [dirType.chr, 'a character device'],
+  [dirType.dir, 'a directory'],
+  [dirType.blk, 'a block device'],
+  [dirType.reg, 'a file'],
+  [dirType.lnk, 'a symlink'],
+  [dirType.sock, 'a socket'],
+]);
+
+/** The kind in a sentence for people: `a directory`. */
+export function kindWords(type: number): string {
+  return kindSentences.get(type) ?? 'of no known kind';
+}

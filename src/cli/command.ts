@@ -19,11 +19,24 @@ export function newCommand(name: string, summary: string, examples: readonly str
 /** Runs the command on the words after its name; resolves to the exit status. */
 export async function runCommand(command: Command, words: readonly string[]): Promise<number> {
   try {
-    await command.parseAsync(words, { from: 'user' });
+    await command.parseAsync(plainSwitches(command, words), { from: 'user' });
     // An action that went on after a failure (rmi A B) says so here.
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     return reportError(error);
   }
+}
+
+/** docker's programs take `--quiet=true` and `-q=false` for switches: here a switch is there or not, and `--no-X` turns off what is on. */
+function plainSwitches(command: Command, words: readonly string[]): string[] {
+  const isOpen = words.indexOf('--');
+  return words.flatMap((word, at) => {
+    const [, flag, value] = /^(-\w|--[a-z][a-z-]*)=(true|false)$/.exec(word) ?? [];
+    const option = command.options.find(({ short, long }) => flag !== undefined && (short === flag || long === flag));
+    if (option === undefined || option.required || option.optional || (isOpen >= 0 && at > isOpen)) return [word];
+    if (value === 'true') return [option.long ?? word];
+    const opposite = option.negate ? option.long?.replace('--no-', '--') : option.long?.replace('--', '--no-');
+    return command.options.some(({ long }) => long === opposite) ? [opposite!] : []; // found, so it is there
+  });
 }

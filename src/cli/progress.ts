@@ -34,18 +34,22 @@ export class Progress {
     this.done.set(layer.diffId, Math.min(doneBytes, layer.sizeBytes));
     if (!this.isShown || Date.now() - this.drawn < redrawMs) return;
     this.drawn = Date.now();
-    this.output.write(`\r\x1b[K${this.line()}`);
+    const columns = this.output.columns || 80; // 0 where nobody told the terminal its size
+    this.output.write(`\r\x1b[K${this.line(columns - 1)}`);
   };
 
-  private line(): string {
+  /** The bar gives way where the terminal is narrow. */
+  private line(width: number): string {
     const bytes = [...this.done.values()].reduce((sum, part) => sum + part, 0);
     const fraction = this.totalBytes === 0 ? 1 : bytes / this.totalBytes;
     const seconds = Math.max((Date.now() - this.started) / 1000, 0.001);
     const rate = bytes / seconds;
     const left = rate === 0 ? '' : `, ${Math.ceil((this.totalBytes - bytes) / rate)} s left`;
-    const filled = Math.round(fraction * barWidth);
-    const bar = `${'='.repeat(filled)}${' '.repeat(barWidth - filled)}`;
-    return `${this.verb} [${bar}] ${sizeText(bytes)}/${sizeText(this.totalBytes)}, layer ${this.done.size}/${this.layers}, ${sizeText(rate)}/s${left}`;
+    const facts = `${sizeText(bytes)}/${sizeText(this.totalBytes)}, layer ${this.done.size}/${this.layers}, ${sizeText(rate)}/s${left}`;
+    const room = Math.min(barWidth, width - this.verb.length - facts.length - 4);
+    if (room < 5) return `${this.verb} ${facts}`.slice(0, width);
+    const filled = Math.round(fraction * room);
+    return `${this.verb} [${'='.repeat(filled)}${' '.repeat(room - filled)}] ${facts}`;
   }
 
   /** Clears the line. */

@@ -1,7 +1,8 @@
-/** The part of Go's text/template that people use with docker's --format: fields, `json`, `index`, `join`, `len`, `upper`, `lower`,
- *  `println`, `range`, `if`, `else`, `end`, and trimming dashes. */
+/** The part of Go's text/template that people use with docker's --format: fields, pipes, `range`, `if`, `else`, `end`, trimming dashes, and
+ *  the functions of template-functions.ts. */
 
 import { PlyfsError } from '../base/errors.js';
+import { goText, isTrue, memberOf, templateFunctions } from './template-functions.js';
 
 type Part =
   | { kind: 'text'; text: string }
@@ -58,7 +59,7 @@ function tokens(template: string): (string | { words: string[] })[] {
       rest = rest.trimStart();
       inside = inside.slice(0, -1);
     }
-    found.push(before, { words: inside.match(/"(?:[^"\\]|\\.)*"|[^\s"]+/g) ?? [] });
+    found.push(before, { words: inside.match(/"(?:[^"\\]|\\.)*"|\||[^\s"|]+/g) ?? [] });
   }
   found.push(rest);
   return found;
@@ -87,34 +88,24 @@ function renderPart(part: Part, data: unknown, root: unknown): string {
   }
 }
 
+/** Each command of a pipe gets the result of the one before as its last operand. */
 function evaluate(words: readonly string[], data: unknown, root: unknown): unknown {
-  const [first = '', ...rest] = words;
-  const operands = (): unknown[] => rest.map((word) => operand(word, data, root));
-  switch (first) {
-    case 'json':
-      return JSON.stringify(operands()[0] ?? null);
-    case 'len': {
-      const [value] = operands();
-      return Array.isArray(value) || typeof value === 'string' ? value.length : Object.keys(Object(value)).length;
-    }
-    case 'index':
-      return operands().reduce((value, key) => memberOf(value, String(key)));
-    case 'join': {
-      const [value, separator] = operands();
-      return Array.isArray(value) ? value.map(goText).join(String(separator)) : '';
-    }
-    case 'upper':
-      return goText(operands()[0]).toUpperCase();
-    case 'lower':
-      return goText(operands()[0]).toLowerCase();
-    case 'println':
-      return `${operands().map(goText).join(' ')}\n`;
-    case 'print':
-      return operands().map(goText).join(' ');
-    default:
-      if (rest.length > 0) throw broken(`{{${words.join(' ')}}}`, `there is no function "${first}"`);
-      return operand(first, data, root);
+  let passed: unknown[] = [];
+  for (let from = 0; from <= words.length; ) {
+    const bar = words.indexOf('|', from);
+    const end = bar < 0 ? words.length : bar;
+    passed = [evaluateCommand(words.slice(from, end), passed, data, root)];
+    from = end + 1;
   }
+  return passed[0];
+}
+
+function evaluateCommand(words: readonly string[], passed: readonly unknown[], data: unknown, root: unknown): unknown {
+  const [first = '', ...rest] = words;
+  const run = templateFunctions.get(first);
+  if (run !== undefined) return run([...rest.map((word) => operand(word, data, root)), ...passed]);
+  if (rest.length > 0 || passed.length > 0) throw broken(`{{${words.join(' ')}}}`, `there is no function "${first}"`);
+  return operand(first, data, root);
 }
 
 function operand(word: string, data: unknown, root: unknown): unknown {
@@ -133,34 +124,12 @@ function operand(word: string, data: unknown, root: unknown): unknown {
 function fieldOf(value: unknown, key: string): unknown {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'object' && Object.hasOwn(value, key)) return memberOf(value, key);
+  // What begins small is no field of docker's but a key of a map, as of labels.
+  if (typeof value === 'object' && !/^[A-Z]/.test(key)) return undefined;
   throw broken(
     `{{.${key}}}`,
     `there is no field ${key}${typeof value === 'object' ? `; there are ${Object.keys(value).join(', ')}` : ''}`,
   );
-}
-
-function memberOf(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-    ? (value as Record<string, unknown>)[key]
-    : undefined; // own key
-}
-
-function isTrue(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length > 0;
-  if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0;
-  return Boolean(value);
-}
-
-/** As Go's %v prints it. */
-function goText(value: unknown): string {
-  if (value === undefined) return '<no value>';
-  if (value === null) return '<nil>';
-  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
-  if (typeof value === 'object') {
-    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `map[${entries.map(([key, item]) => `${key}:${goText(item)}`).join(' ')}]`;
-  }
-  return String(value);
 }
 
 function broken(template: string, problem: string): PlyfsError {

@@ -36,15 +36,26 @@ export interface Account {
   readonly totalBytes: number;
 }
 
+/** A regular file that some layer ships, and how many names of the tree as merged so far show it: with the last one its bytes are hidden. */
+interface Shipped {
+  readonly bytes: number;
+  readonly account: LayerAccount;
+  names: number;
+}
+
 /** A name of the tree as merged so far. */
 class Branch {
   children: Map<Name, Branch> | undefined = undefined;
-  constructor(
-    /** Bytes of a regular file, counted at one of its names. */
-    public bytes: number,
-    /** The layer that put it there. */
-    public account: LayerAccount,
-  ) {}
+  /** `file` is undefined for what has no bytes. */
+  constructor(readonly file: Shipped | undefined) {}
+}
+
+/** A layer while it is merged. */
+interface Merging {
+  readonly index: TarIndex;
+  readonly account: LayerAccount;
+  /** Files with several names by the first of them, and those of lower layers by the entry that links to them (L-8). */
+  readonly shared: Map<number, Shipped | undefined>;
 }
 
 /** `stack` is top first, as openStackOf gives it. Memory goes by the number of names. */
@@ -64,8 +75,19 @@ class Accounting {
   add(layer: OpenedLayer): void {
     const account: LayerAccount = { layer, added: 0, replaced: 0, deleted: 0, hiddenBytes: 0 };
     this.layers.push(account);
-    this.root ??= new Branch(0, account);
-    this.mergeDirectory(layer.layer.index, 0, this.root, '' as Name, account);
+    this.root ??= new Branch(undefined);
+    const { index } = layer.layer;
+    // What links lead to is looked up before this layer hides anything (W-2).
+    const shared = new Map(index.lowerLinks().map((entry) => [entry, this.keptBy(index.target(entry))]));
+    this.mergeDirectory({ index, account, shared }, 0, this.root, '' as Name);
+  }
+
+  /** The file of the tree so far that a link leads to, with the link as one more name. */
+  private keptBy(path: Name): Shipped | undefined {
+    let branch = this.root;
+    for (const name of path.split('/') as Name[]) branch = branch?.children?.get(name); // parts of a Name are Names
+    if (branch?.file !== undefined) branch.file.names++;
+    return branch?.file;
   }
 
   result(): Account {
@@ -74,7 +96,8 @@ class Accounting {
   }
 
   /** Whiteouts and opaque marks act on lower layers only, so they go first, whatever their place in the tar (W-2, W-3). */
-  private mergeDirectory(index: TarIndex, dir: number, branch: Branch, path: Name, account: LayerAccount): void {
+  private mergeDirectory(merging: Merging, dir: number, branch: Branch, path: Name): void {
+    const { index, account } = merging;
     branch.children ??= new Map();
     if (index.has(dir, flag.opaque)) for (const [name, child] of branch.children) this.delete(branch, name, child, path, account);
     const { whiteoutDir, data, size } = index.columns;
@@ -84,10 +107,11 @@ class Accounting {
       if (child !== undefined) this.delete(branch, name, child, path, account);
     }
     const end = data[dir]! + size[dir]!;
-    for (let entry = data[dir]!; entry < end; entry++) this.mergeEntry(index, entry, branch.children, path, account);
+    for (let entry = data[dir]!; entry < end; entry++) this.mergeEntry(merging, entry, branch.children, path);
   }
 
-  private mergeEntry(index: TarIndex, entry: number, children: Map<Name, Branch>, path: Name, account: LayerAccount): void {
+  private mergeEntry(merging: Merging, entry: number, children: Map<Name, Branch>, path: Name): void {
+    const { index, account } = merging;
     const name = index.name(entry);
     const childPath = `${path}/${name}` as Name; // joined of Names
     const isDirectory = (index.columns.mode[entry]! & S_IFMT) === S_IFDIR;
@@ -100,17 +124,25 @@ class Accounting {
     if (existing !== undefined && !merges) this.hide(existing, childPath, account);
     let child = existing;
     if (child === undefined || !merges) {
-      child = new Branch(this.bytesOf(index, entry), account);
+      child = new Branch(this.fileOf(merging, entry));
       children.set(name, child);
     }
-    if (isDirectory) this.mergeDirectory(index, entry, child, childPath, account);
+    if (isDirectory) this.mergeDirectory(merging, entry, child, childPath);
   }
 
-  private bytesOf(index: TarIndex, entry: number): number {
-    const isFile = (index.columns.mode[entry]! & S_IFMT) === S_IFREG;
-    const bytes = isFile && index.first(entry) === entry ? index.columns.size[entry]! : 0;
-    this.totalBytes += bytes;
-    return bytes;
+  /** What the entry ships, or is one more name of. */
+  private fileOf({ index, account, shared }: Merging, entry: number): Shipped | undefined {
+    if (index.has(entry, flag.lowerLink)) return shared.get(entry);
+    if ((index.columns.mode[entry]! & S_IFMT) !== S_IFREG) return undefined;
+    const known = shared.get(index.first(entry));
+    if (known !== undefined) {
+      known.names++;
+      return known;
+    }
+    const file = { bytes: index.columns.size[entry]!, account, names: 1 };
+    this.totalBytes += file.bytes;
+    if (index.has(entry, flag.multi)) shared.set(index.first(entry), file);
+    return file;
   }
 
   private delete(parent: Branch, name: Name, child: Branch, path: Name, account: LayerAccount): void {
@@ -119,18 +151,18 @@ class Accounting {
     parent.children!.delete(name); // the caller found it there
   }
 
-  /** The bytes at and below a path are hidden by `by`. */
-  private hide(branch: Branch, path: Name, by: LayerAccount): void {
-    if (branch.bytes > 0) {
-      this.wastedBytes += branch.bytes;
-      branch.account.hiddenBytes += branch.bytes;
+  /** A path, and all below it, does not show any more because of `by`. */
+  private hide({ file, children }: Branch, path: Name, by: LayerAccount): void {
+    if (file !== undefined && --file.names === 0 && file.bytes > 0) {
+      this.wastedBytes += file.bytes;
+      file.account.hiddenBytes += file.bytes;
       const waste = this.waste.get(path) ?? { path, bytes: 0, times: 0, shippedBy: [], hiddenBy: [] };
-      waste.bytes += branch.bytes;
+      waste.bytes += file.bytes;
       waste.times++;
-      waste.shippedBy.push(branch.account.layer.number);
+      waste.shippedBy.push(file.account.layer.number);
       waste.hiddenBy.push(by.layer.number);
       this.waste.set(path, waste);
     }
-    for (const [name, child] of branch.children ?? []) this.hide(child, `${path}/${name}` as Name, by); // joined of Names
+    for (const [name, child] of children ?? []) this.hide(child, `${path}/${name}` as Name, by); // joined of Names
   }
 }

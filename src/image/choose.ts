@@ -17,7 +17,7 @@ export interface Candidate {
 export function chooseByName<T extends Candidate>(candidates: readonly T[], name: string | undefined, label: string): T {
   const fitting = name === undefined ? candidates : candidates.filter((candidate) => fits(candidate, name));
   if (fitting.length === 1) return fitting[0]!;
-  const list = (fitting.length === 0 ? candidates : fitting).map(describe).join(', ');
+  const list = listOf(fitting.length === 0 ? candidates : fitting);
   if (fitting.length > 1) {
     throw new PlyfsError(
       'ambiguous',
@@ -34,6 +34,15 @@ function fits(candidate: Candidate, name: string): boolean {
   if (/^[0-9a-f]{4,64}$/.test(hex) && candidate.digests.some((digest) => hexOf(digest).startsWith(hex))) return true;
   if (hex !== text || hex.length === 64) return false;
   return candidate.names.includes(canonicalText(withDefaultTag(parseReference(text))));
+}
+
+/** The most that a sentence names. */
+const listedMax = 20;
+
+function listOf(candidates: readonly Candidate[]): string {
+  const all = [...new Set(candidates.map(describe))];
+  const more = all.length > listedMax ? [`${all.length - listedMax} more`] : [];
+  return [...all.slice(0, listedMax), ...more].join(', ');
 }
 
 function describe(candidate: Candidate): string {

@@ -1,17 +1,23 @@
 /** A docker-archive as an image source: engine 25 and later (which is an OCI layout too) and 1.10 to 24 (S-1, S-2, S-4). */
 
-import { sha256Of } from '../base/digest.js';
+import { type Digest, sha256Of } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
-import { configLimitBytes, parseImageConfig } from '../oci/config.js';
+import { configLimitBytes, type ImageConfig, parseImageConfig } from '../oci/config.js';
 import { type ArchivedImage, parseDockerManifest } from '../oci/docker-archive.js';
 import { manifestLimitBytes } from '../oci/manifest.js';
 import { parsePlatform, platformDistance, platformText } from '../oci/platform.js';
 import type { ImageChoice, SourceImage } from '../oci/source.js';
 import { chooseByName } from './choose.js';
+import { Documents } from './documents.js';
 import { fileLayer } from './file-layer.js';
 import { LayoutSource } from './layout-source.js';
 import type { LocalSource } from './local-source.js';
 import { type Members, readMember } from './members.js';
+
+interface IdentifiedConfig {
+  readonly id: Digest;
+  readonly config: ImageConfig;
+}
 
 export class DockerArchiveSource implements LocalSource {
   readonly kind = 'docker-archive';
@@ -19,9 +25,11 @@ export class DockerArchiveSource implements LocalSource {
   private readonly images: readonly ArchivedImage[];
   /** Engine 25 and later: the manifests of the same images. */
   private readonly layout: LayoutSource | undefined;
+  private readonly configs: Documents<IdentifiedConfig>;
 
   constructor(private readonly members: Members) {
     this.label = members.label;
+    this.configs = new Documents(members, configLimitBytes);
     const bytes = readMember(members, 'manifest.json', manifestLimitBytes);
     if (bytes === undefined) {
       throw new PlyfsError(
@@ -50,28 +58,30 @@ export class DockerArchiveSource implements LocalSource {
 
   private read(archived: ArchivedImage, index: number): SourceImage {
     const what = `config ${archived.config} in ${this.label}`;
-    const configBytes = readMember(this.members, archived.config, configLimitBytes);
-    if (configBytes === undefined) {
+    const found = this.configs.read(archived.config, (bytes) => ({
+      id: sha256Of(bytes),
+      config: parseImageConfig(bytes, what),
+    }));
+    if (found === undefined) {
       throw new PlyfsError(
         'archive',
         `manifest.json in ${this.label} names the config ${archived.config} of image ${index}, which is missing`,
       );
     }
-    const config = parseImageConfig(configBytes, what);
+    const { id, config } = found.document;
     if (archived.layers.length !== config.diffIds.length) {
       throw new PlyfsError(
         'archive',
         `manifest.json in ${this.label} lists ${archived.layers.length} layers, but ${what} has ${config.diffIds.length} diff_ids`,
       );
     }
-    const id = sha256Of(configBytes);
     const layers = archived.layers.map((path, at) => {
       const location = this.members.find(path);
       if (location === undefined)
         throw new PlyfsError('archive', `manifest.json in ${this.label} names the layer ${path}, which is missing`);
       return fileLayer(config.diffIds[at]!, undefined, location);
     });
-    return { id, configBytes, config, manifest: this.layout?.findManifest(id), names: archived.names, layers };
+    return { id, configBytes: found.bytes, config, manifest: this.layout?.findManifest(id), names: archived.names, layers };
   }
 
   private checkPlatform(image: SourceImage, wanted: string | undefined): void {

@@ -10,6 +10,7 @@ import { decompressed } from '../tar/compression.js';
 import { exportTree } from './export.js';
 import { newName, putNewImage, sourceDateEpoch } from './new-image.js';
 import { openDirectoryTree } from './open-tree.js';
+import { StoredLinks } from './stored-links.js';
 import { TarIntake } from './tar-intake.js';
 
 export interface ImportOptions {
@@ -58,6 +59,7 @@ async function importWith(
   using intake = new TarIntake(store);
   await fill(intake);
   const layer = intake.finish();
+  new StoredLinks(store).check([layer]);
   const { changes, message } = options;
   const comment = message ?? `Imported from ${from}`;
   const id = await putNewImage(store, {

@@ -2,7 +2,7 @@
 
 import { algorithmOf, type Digest, hexOf, sha256Of } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
-import { configLimitBytes, parseImageConfig } from '../oci/config.js';
+import { configLimitBytes, type ImageConfig, parseImageConfig } from '../oci/config.js';
 import { JsonObject, parseJson } from '../oci/json.js';
 import { type Descriptor, type Index, type Manifest, manifestLimitBytes, parseManifest } from '../oci/manifest.js';
 import { documentKindOf } from '../oci/media-types.js';
@@ -10,6 +10,7 @@ import { choosePlatform, isAttestation, parsePlatform, platformDistance } from '
 import { canonicalText, parseReference } from '../oci/reference.js';
 import type { ImageChoice, SourceImage, SourceLayer } from '../oci/source.js';
 import { type Candidate, chooseByName } from './choose.js';
+import { Documents, type ParsedDocument } from './documents.js';
 import { fileLayer } from './file-layer.js';
 import type { LocalSource } from './local-source.js';
 import { type Members, readMember } from './members.js';
@@ -32,9 +33,15 @@ export class LayoutSource implements LocalSource {
   readonly kind = 'oci-layout';
   readonly label: string;
   private readonly index: Index;
+  private readonly manifests: Documents<Manifest | Index>;
+  private readonly configs: Documents<ImageConfig>;
+  /** Manifests by the config that they name, made when first asked for. */
+  private byConfig: Map<Digest, NonNullable<SourceImage['manifest']>> | undefined;
 
   constructor(private readonly members: Members) {
     this.label = members.label;
+    this.manifests = new Documents(members, manifestLimitBytes);
+    this.configs = new Documents(members, configLimitBytes);
     this.checkVersion();
     const bytes = readMember(members, 'index.json', manifestLimitBytes);
     if (bytes === undefined) throw new PlyfsError('archive', `${this.label} has no index.json`);
@@ -68,13 +75,20 @@ export class LayoutSource implements LocalSource {
 
   /** The manifest whose config is `id`, for who knows the image already; undefined where there is none here. */
   findManifest(id: Digest): SourceImage['manifest'] {
+    this.byConfig ??= this.manifestsByConfig();
+    return this.byConfig.get(id);
+  }
+
+  private manifestsByConfig(): Map<Digest, NonNullable<SourceImage['manifest']>> {
+    const found = new Map<Digest, NonNullable<SourceImage['manifest']>>();
     for (const descriptor of this.index.manifests) {
       if (documentKindOf(descriptor.mediaType) !== 'manifest' || this.members.find(blobName(descriptor.digest)) === undefined)
         continue;
       const { document, bytes } = this.readDocument(descriptor);
-      if (document.kind === 'manifest' && document.config.digest === id) return { bytes, mediaType: document.mediaType };
+      if (document.kind !== 'manifest' || found.has(document.config.digest)) continue;
+      found.set(document.config.digest, { bytes, mediaType: document.mediaType });
     }
-    return undefined;
+    return found;
   }
 
   private list(): Listed[] {
@@ -126,8 +140,8 @@ export class LayoutSource implements LocalSource {
   private read(found: FoundManifest, names: readonly string[]): SourceImage {
     const { manifest } = found;
     const what = `config ${manifest.config.digest} in ${this.label}`;
-    const configBytes = this.readBlob(manifest.config, configLimitBytes);
-    const config = parseImageConfig(configBytes, what);
+    const parsed = this.readBlob(this.configs, manifest.config, (bytes) => parseImageConfig(bytes, what));
+    const { bytes: configBytes, document: config } = parsed;
     if (manifest.layers.length !== config.diffIds.length) {
       throw new PlyfsError(
         'document',
@@ -157,24 +171,25 @@ export class LayoutSource implements LocalSource {
     return fileLayer(diffId, descriptor, location);
   }
 
-  private readDocument(descriptor: Descriptor): { document: Manifest | Index; bytes: Buffer } {
-    const bytes = this.readBlob(descriptor, manifestLimitBytes);
-    return { document: parseManifest(bytes, `manifest ${descriptor.digest} in ${this.label}`), bytes };
+  private readDocument(descriptor: Descriptor): ParsedDocument<Manifest | Index> {
+    return this.readBlob(this.manifests, descriptor, (bytes) =>
+      parseManifest(bytes, `manifest ${descriptor.digest} in ${this.label}`),
+    );
   }
 
-  private readBlob(descriptor: Descriptor, limitBytes: number): Buffer {
-    const bytes = readMember(this.members, blobName(descriptor.digest), limitBytes);
-    if (bytes === undefined) throw this.missing('document', descriptor);
-    if (
-      bytes.length !== descriptor.size ||
-      (algorithmOf(descriptor.digest) === 'sha256' && sha256Of(bytes) !== descriptor.digest)
-    ) {
-      throw new PlyfsError(
-        'digest',
-        `blob ${descriptor.digest} in ${this.label} is not what its descriptor says: size or digest differ`,
-      );
-    }
-    return bytes;
+  private readBlob<T>(documents: Documents<T>, descriptor: Descriptor, parse: (bytes: Buffer) => T): ParsedDocument<T> {
+    const { digest, size } = descriptor;
+    const parsed = documents.read(blobName(digest), (bytes) => {
+      if (algorithmOf(digest) === 'sha256' && sha256Of(bytes) !== digest) throw this.differs(digest);
+      return parse(bytes);
+    });
+    if (parsed === undefined) throw this.missing('document', descriptor);
+    if (parsed.bytes.length !== size) throw this.differs(digest);
+    return parsed;
+  }
+
+  private differs(digest: Digest): PlyfsError {
+    return new PlyfsError('digest', `blob ${digest} in ${this.label} is not what its descriptor says: size or digest differ`);
   }
 
   private missing(what: string, descriptor: Descriptor): PlyfsError {

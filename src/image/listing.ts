@@ -24,11 +24,13 @@ export interface ImageRow {
   readonly containers: number;
 }
 
-/** Newest first. */
-export function listImages(store: Store): ImageRow[] {
+/** Newest first. Without `all` those are left out that have no name and that another image was committed from. */
+export function listImages(store: Store, all = false): ImageRow[] {
   const catalog = store.catalog();
   const uses = listUses(store);
-  const rows = [...catalog.images.values()].flatMap((image): ImageRow[] => {
+  const parents = new Set([...catalog.images.values()].map(({ parent }) => parent));
+  const listed = [...catalog.images.values()].filter(({ id }) => all || !parents.has(id) || catalog.namesOf(id).length > 0);
+  const rows = listed.flatMap((image): ImageRow[] => {
     const common = {
       id: image.id,
       digest: image.manifest,
@@ -69,7 +71,7 @@ function parseFilter(text: string): { key: string; value: string } {
 function badFilter(text: string): PlyfsError {
   return new PlyfsError(
     'filter',
-    `--filter ${text}: write dangling=true, label=KEY[=VALUE], before=IMAGE, since=IMAGE or reference=PATTERN`,
+    `--filter ${text}: write dangling=true, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME or reference=PATTERN`,
     {
       exitStatus: 2,
     },
@@ -86,6 +88,11 @@ function testOf(store: Store, key: string, value: string): (row: ImageRow) => bo
       const limit = Date.parse(getImage(store.catalog(), value).image.created ?? '');
       return (row) => (key === 'before' ? timeOf(row) < limit : timeOf(row) > limit);
     }
+    case 'until': {
+      const limit = timeBefore(value);
+      if (Number.isNaN(limit)) throw badFilter(`${key}=${value}`);
+      return (row) => timeOf(row) < limit;
+    }
     case 'label': {
       const wanted = value.split('=');
       return (row) => {
@@ -96,6 +103,14 @@ function testOf(store: Store, key: string, value: string): (row: ImageRow) => bo
     default:
       throw badFilter(`${key}=${value}`);
   }
+}
+
+/** Milliseconds since 1970 of a duration back from now (`1h30m`), a date, or seconds since 1970; NaN for other text. */
+function timeBefore(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  if (!/^(\d+[smhd])+$/.test(text)) return Date.parse(text);
+  const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+  return [...text.matchAll(/(\d+)([smhd])/g)].reduce((at, [, count, unit]) => at - Number(count) * units[unit!]!, Date.now()); // of the pattern
 }
 
 function labelsOf(store: Store, id: Digest): Record<string, unknown> {

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { deviceMajor, deviceMinor } from '../base/attributes.js';
 import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
-import { dirType, kindName } from '../base/mode.js';
+import { dirType, kindName, kindWords } from '../base/mode.js';
 import { bytesFromName, type Name, nameFromBytes, nameFromText, textFromName } from '../base/name.js';
 import type { HistoryEntry, ImageConfig } from '../oci/config.js';
 import { Store } from '../store/store.js';
@@ -165,10 +165,7 @@ export class Image implements Disposable {
     const node = this.view.get(pathName(path));
     const type = this.view.type(node);
     if (type === dirType.reg) return node;
-    throw new PlyfsError(
-      type === dirType.dir ? 'EISDIR' : 'EINVAL',
-      `${textOf(path)} is a ${kindName(type)}, not a regular file`,
-    );
+    throw new PlyfsError(type === dirType.dir ? 'EISDIR' : 'EINVAL', `${textOf(path)} is ${kindWords(type)}, not a regular file`);
   }
 
   /** Extended attributes by name; symlinks not followed. */

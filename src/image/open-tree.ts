@@ -90,7 +90,7 @@ function openStoredLayer(store: Store, text: string): Layer | undefined {
   const location = { path: store.blobs.path(digest), start: 0, size };
   const prepared = {
     label: digest,
-    number: 1,
+    number: 0,
     diffId: digest,
     history: undefined,
     location,

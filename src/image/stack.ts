@@ -3,6 +3,7 @@
 import { closeSync, openSync } from 'node:fs';
 import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
+import { checkLowerLinks } from '../layers/lower-links.js';
 import type { TarIndex } from '../layers/tar-index.js';
 import { TarLayer } from '../layers/tar-layer.js';
 import { scanTar } from '../layers/tar-scan.js';
@@ -23,7 +24,7 @@ import { unpack } from './unpacked.js';
 export interface PreparedLayer {
   /** Its diffID; for a lone tar its path. */
   readonly label: string;
-  /** Its place in the image, the bottom being 1. */
+  /** Its place in the image, the bottom being 1; 0 for one that is looked at by itself. */
   readonly number: number;
   readonly diffId: Digest | undefined;
   /** The step that made it. */
@@ -88,16 +89,25 @@ export async function prepareStackOf(store: Store, image: LocatedImage, choice: 
   return prepared.sort((a, b) => b.number - a.number);
 }
 
-/** Opens them, top first: reads the saved indexes, and builds and saves those that are missing or damaged. */
+/** Opens them, top first: reads the saved indexes, and builds and saves those that are missing or damaged. PlyfsError BAD_TAR where, with
+ *  the bottom of the image among them, a hard link leads nowhere. */
 export function openPrepared(store: Store, prepared: readonly PreparedLayer[]): OpenedLayer[] {
   const opened: OpenedLayer[] = [];
   try {
     for (const layer of prepared) opened.push({ ...layer, layer: openTar(store, layer) });
+    if (prepared.at(-1)?.number === 1) checkLinks(opened);
     return opened;
   } catch (error) {
     for (const { layer } of opened) layer.close();
     throw error;
   }
+}
+
+function checkLinks(opened: readonly OpenedLayer[]): void {
+  checkLowerLinks(
+    opened.map(({ layer }) => layer),
+    opened.map(({ title }) => title),
+  );
 }
 
 function isChosen(number: number, image: LocatedImage, choice: StackChoice): boolean {

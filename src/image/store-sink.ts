@@ -15,6 +15,7 @@ import type { FileLock } from '../store/lock.js';
 import type { Store } from '../store/store.js';
 import { type Ingested, type IngestJob, temporariesOf } from './ingest.js';
 import { IngestPool } from './ingest-pool.js';
+import { StoredLinks } from './stored-links.js';
 
 interface Pending {
   readonly image: StoredImage;
@@ -26,12 +27,15 @@ export class StoreSink implements ImageSink {
   private readonly pool = new IngestPool();
   private readonly layers = new Map<Digest, StoredLayer>();
   private readonly pending: Pending[] = [];
+  private readonly putImages = new Map<Digest, StoredImage>();
+  private readonly links: StoredLinks;
 
   private constructor(
     private readonly store: Store,
     private readonly lock: FileLock,
   ) {
     this.parallelLayers = this.pool.size;
+    this.links = new StoredLinks(store);
     for (const image of store.catalog().images.values()) for (const layer of image.layers) this.layers.set(layer.diffId, layer);
   }
 
@@ -97,27 +101,31 @@ export class StoreSink implements ImageSink {
     if (result.compression !== 'none') this.store.blobs.adopt(job.blobPath!, result.blob); // set above
   }
 
+  /** An archive may list one image several times: the first manifest is kept. */
   async putImage(image: SourceImage, names: readonly string[]): Promise<void> {
+    const stored = this.putImages.get(image.id) ?? this.putDocuments(image);
+    this.putImages.set(image.id, stored);
+    this.pending.push({ names, image: stored });
+  }
+
+  private putDocuments(image: SourceImage): StoredImage {
     const layers = image.config.diffIds.map((diffId) => {
       const layer = this.layers.get(diffId);
       if (layer === undefined) throw new Error(`layer ${diffId} was not put`);
       return layer;
     });
+    this.links.check(layers);
     const config = this.put(image.configBytes);
     if (config !== image.id) throw new PlyfsError('digest', `the config ${image.id} is damaged: its bytes hash to ${config}`);
-    const manifest = this.put(image.manifest?.bytes ?? manifestFor(image, layers));
-    this.pending.push({
-      names,
-      image: {
-        id: image.id,
-        manifest,
-        platform: platformText(image.config.platform),
-        created: image.config.created,
-        added: new Date().toISOString(),
-        layers,
-        parent: undefined,
-      },
-    });
+    return {
+      id: image.id,
+      manifest: this.put(image.manifest?.bytes ?? manifestFor(image, layers)),
+      platform: platformText(image.config.platform),
+      created: image.config.created,
+      added: new Date().toISOString(),
+      layers,
+      parent: undefined,
+    };
   }
 
   private put(bytes: Uint8Array): Digest {

@@ -5,7 +5,7 @@ import { readSync } from 'node:fs';
 import { Attributes } from '../base/attributes.js';
 import { errno } from '../base/errno.js';
 import { errnoOf, PlyfsError } from '../base/errors.js';
-import { dirType, kindName } from '../base/mode.js';
+import { dirType, kindWords } from '../base/mode.js';
 import { type Name, textFromName } from '../base/name.js';
 import type { Content, Layer, LayerDir } from '../layers/layer.js';
 import { isHiddenXattr, viewXattr } from '../layers/markers.js';
@@ -162,10 +162,7 @@ export class TreeView {
   listAt(path: Name): ViewEntry[] {
     const node = this.get(path);
     if (this.type(node) !== dirType.dir) {
-      throw new PlyfsError(
-        'ENOTDIR',
-        `${textFromName(path)} in ${this.label} is a ${kindName(this.type(node))}, not a directory`,
-      );
+      throw new PlyfsError('ENOTDIR', `${textFromName(path)} in ${this.label} is ${kindWords(this.type(node))}, not a directory`);
     }
     return this.list(node);
   }

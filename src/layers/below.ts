@@ -8,6 +8,8 @@ import { foundLink, foundWhiteout, type Layer, type LayerDir, Listing, type Plac
 /** An object that is no directory, found at the end of a path. */
 export interface BelowObject {
   position: number;
+  /** From the root of the view, where a hard link led there the link's target. */
+  path: Name;
   type: number;
   ino: number;
   place: Place;
@@ -26,15 +28,15 @@ export class Below {
     const parts = path.split('/').filter((part) => part !== '') as Name[]; // parts of a Name are Names
     let branches = starts;
     for (const [i, name] of parts.entries()) {
-      const step = this.step(branches, name);
+      const step = this.step(branches, name, path);
       if (step.object !== undefined) return i === parts.length - 1 ? step : { branches: [] };
       branches = step.branches;
     }
     return { branches };
   }
 
-  /** One step of walk. A directory's own redirect says where the layers below it go on, as in the kernel. */
-  private step(branches: readonly number[], wanted: Name): { branches: number[]; object?: BelowObject } {
+  /** One step of walk on the way to `path`. A directory's own redirect says where the layers below it go on, as in the kernel. */
+  private step(branches: readonly number[], wanted: Name, path: Name): { branches: number[]; object?: BelowObject } {
     const next: number[] = [];
     const marks = new Listing();
     let name = wanted;
@@ -47,8 +49,7 @@ export class Below {
       if (found?.type === dirType.dir) {
         const child = layer.directory(dir, name, found.ref);
         next.push(position, child);
-        marks.clear();
-        layer.list(child, marks);
+        layer.listMarks(child, marks);
         if (marks.isOpaque) break;
         if (marks.redirect?.startsWith('/') === true) {
           next.push(...this.walk(this.roots(position), marks.redirect).branches);
@@ -65,13 +66,12 @@ export class Below {
         if (isObject)
           return {
             branches: [],
-            object: { position, type: found.type, ino: found.ino, place: { layer, dir, name, ref: found.ref } },
+            object: { position, path, type: found.type, ino: found.ino, place: { layer, dir, name, ref: found.ref } },
           };
         break;
       }
-      marks.clear();
-      layer.list(dir, marks);
-      if (marks.isOpaque || (found !== undefined && marks.whiteouts.includes(sought))) break;
+      layer.listMarks(dir, marks);
+      if (marks.isOpaque || (found !== undefined && layer.hides(dir, sought))) break;
     }
     return { branches: next };
   }

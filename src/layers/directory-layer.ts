@@ -13,14 +13,15 @@ import { closeFd, openAt, openBeneath, openPath, openTree } from '../sys/open.js
 import { statAt } from '../sys/stat.js';
 import { getxattrAt, listxattrAt } from '../sys/xattr.js';
 import type { Descriptors } from './descriptors.js';
-import { type Content, type Found, foundWhiteout, type Layer, type LayerDir, type Listing } from './layer.js';
-import { markerOfName, privateKey, whiteoutName } from './markers.js';
+import { type Content, type Found, foundWhiteout, type Layer, type LayerDir, type Listing, type LowerLink } from './layer.js';
+import { markerOfName, opaqueName, privateKey, whiteoutName } from './markers.js';
 
 const self = '' as Name;
 
 export class DirectoryLayer implements Layer {
   readonly inodeSpace: string;
   readonly root = 0 as LayerDir; // the first row below
+  readonly knowsNames = false;
   /** Row i: the directory's parent and name. */
   protected readonly parents: LayerDir[] = [0 as LayerDir];
   protected readonly names: Name[] = [self];
@@ -152,6 +153,18 @@ export class DirectoryLayer implements Layer {
     return !this.hasOrdinaryWhNames && marker.length <= nameMax && statAt(fd, marker, this.scratch);
   }
 
+  listMarks(dir: LayerDir, into: Listing): void {
+    const fd = this.fd(dir);
+    into.clear();
+    this.readMarks(fd, into);
+    if (!this.hasOrdinaryWhNames && statAt(fd, opaqueName, this.scratch)) into.isOpaque = true;
+  }
+
+  /** What lies under the name is its whiteout or, with a `.wh.` file, anything. */
+  hides(dir: LayerDir, name: Name): boolean {
+    return this.hasWhiteoutFile(this.fd(dir), name) || this.find(dir, name)?.type === foundWhiteout;
+  }
+
   private mayHoldXattrWhiteouts(fd: number): boolean {
     return listxattrAt(fd, self).some(
       (xattr) => privateKey(xattr) === 'opaque' && getxattrAt(fd, self, xattr)?.toString('latin1') === 'x',
@@ -199,6 +212,11 @@ export class DirectoryLayer implements Layer {
   namesOf(ino: number): Name[] {
     this.linkedNames ??= this.censusOfLinks();
     return this.linkedNames.get(ino) ?? [];
+  }
+
+  /** A directory holds its links' files itself. */
+  lowerLinks(): readonly LowerLink[] {
+    return [];
   }
 
   /** One walk over the whole layer: every inode number that more than one name has. */

@@ -24,6 +24,11 @@ export interface Layer {
   /** The number of the child directory `name`. PRE: `list` told it as a directory. Memory only. */
   directory(dir: LayerDir, name: Name, ref: number): LayerDir;
 
+  /** The marks of a directory alone, without its names: isOpaque, redirect, isImpure. `into` is cleared before. */
+  listMarks(dir: LayerDir, into: Listing): void;
+  /** Whether a directory hides `name` of lower layers, whatever it has under that name itself. */
+  hides(dir: LayerDir, name: Name): boolean;
+
   /** Nobody will use the number again: it may be given to another directory. */
   dropDirectory(dir: LayerDir): void;
 
@@ -45,8 +50,18 @@ export interface Layer {
 
   /** Every name of the multi-linked file `ino` in this layer, as paths from its root (names joined by '/'); may walk the layer once. */
   namesOf(ino: number): Name[];
+  /** Whether namesOf answers from memory, so that a stat may ask it. */
+  readonly knowsNames: boolean;
+  /** The hard links to what this layer does not hold (L-8). Memory only. */
+  lowerLinks(): readonly LowerLink[];
   /** Gives back descriptors. */
   close(): void;
+}
+
+/** A name of a layer that is a hard link to an object of the view of the layers below, both as paths from the root. */
+export interface LowerLink {
+  readonly path: Name;
+  readonly target: Name;
 }
 
 /** Where an object lies: what Layer's methods take. Reused: valid until the next call of `locate`. */

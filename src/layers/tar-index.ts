@@ -77,6 +77,8 @@ export class TarIndex {
   /** Length of the uncompressed tar that it was built from. */
   readonly archiveBytes: number;
   readonly entries: number;
+  /** For each row of the group columns the row of the file's next name, 0 at the last. Made when first asked for. */
+  #nextInGroup: Uint32Array | undefined;
 
   /** PRE: `bytes` begin at a multiple of 8 of their memory and were checked (`load`) or laid out by `allocate`. */
   private constructor(readonly bytes: Buffer) {
@@ -174,6 +176,17 @@ export class TarIndex {
     return this.has(entry, flag.multi) ? positionOf(this.columns.groupEntry, entry) : -1;
   }
 
+  /** All names of the file with several whose first name is `first`; none for other files. */
+  namesOf(first: number): number[] {
+    const { groupEntry, groupFirst } = this.columns;
+    const at = positionOf(groupEntry, first);
+    if (at < 0 || groupFirst[at] !== first) return [];
+    this.#nextInGroup ??= chained(groupEntry, groupFirst);
+    const names = [first];
+    for (let next = this.#nextInGroup[at]!; next !== 0; next = this.#nextInGroup[next]!) names.push(groupEntry[next]!);
+    return names;
+  }
+
   /** The first name of the file that `entry` is a name of: what its xattrs and extents are kept under. */
   first(entry: number): number {
     const group = this.groupOf(entry);
@@ -215,6 +228,30 @@ export class TarIndex {
     return lowerBound(this.columns.whiteoutDir, dir);
   }
 
+  /** Whether directory `dir` has a whiteout for `name`. */
+  hasWhiteout(dir: number, name: Name): boolean {
+    const { whiteoutDir } = this.columns;
+    let low = this.firstWhiteout(dir);
+    if (whiteoutDir[low] !== dir) return false;
+    let high = lowerBound(whiteoutDir, dir + 1);
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const found = this.whiteoutName(middle);
+      if (found === name) return true;
+      if (found < name) low = middle + 1;
+      else high = middle;
+    }
+    return false;
+  }
+
+  /** The entries that are hard links to the lower layers, ascending. */
+  lowerLinks(): number[] {
+    const { flags } = this.columns;
+    const found: number[] = [];
+    for (let entry = 0; entry < flags.length; entry++) if ((flags[entry]! & flag.lowerLink) !== 0) found.push(entry);
+    return found;
+  }
+
   whiteoutName(at: number): Name {
     const { whiteoutNames, whiteoutEnd } = this.columns;
     return nameFromBytes(whiteoutNames, at === 0 ? 0 : whiteoutEnd[at - 1]!, whiteoutEnd[at]!);
@@ -253,6 +290,19 @@ function lowerBound(column: Uint32Array, value: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** Rows ascend, so 0, which no row comes before, can stand for none. */
+function chained(groupEntry: Uint32Array, groupFirst: Uint32Array): Uint32Array {
+  const next = new Uint32Array(groupEntry.length);
+  const last = new Uint32Array(groupEntry.length);
+  for (let row = 0; row < next.length; row++) {
+    const head = positionOf(groupEntry, groupFirst[row]!);
+    if (head < 0 || head >= row) continue;
+    next[last[head] === 0 ? head : last[head]!] = row;
+    last[head] = row;
+  }
+  return next;
 }
 
 function viewColumns(bytes: Buffer): Columns {
@@ -298,6 +348,7 @@ function checkNumbers(index: TarIndex): void {
   const { columns: c, entries } = index;
   const isWellFormed =
     entries > 0 &&
+    Number.isSafeInteger(index.archiveBytes) &&
     [c.data, c.size, c.mtimeSec, c.mtimeNsec, c.parent, c.uid, c.gid, c.nameEnd, c.mode].every(
       (column) => column.length === entries,
     ) &&
@@ -309,11 +360,24 @@ function checkNumbers(index: TarIndex): void {
     c.extentOffset.length === c.extentLength.length &&
     c.extentOffset.length === c.extentAt.length &&
     index.isDirectory(0) &&
+    isBelow(c.groupEntry, entries) &&
+    isBelow(c.groupFirst, entries) &&
     isAscending(c.nameEnd, c.names.length) &&
     isAscending(c.sparseEnd, c.extentAt.length) &&
     isAscending(c.whiteoutEnd, c.whiteoutNames.length);
   if (!isWellFormed) throw badIndex('has columns that do not fit each other');
   for (let entry = 0; entry < entries; entry++) checkEntry(index, entry);
+  checkExtents(index);
+}
+
+function checkExtents({ columns: { extentOffset, extentLength, extentAt }, archiveBytes }: TarIndex): void {
+  extentAt.forEach((at, i) => {
+    const length = extentLength[i]!;
+    // Written so that what is no number fails too.
+    const isInside =
+      at >= 0 && Number.isSafeInteger(length) && length >= 0 && at + length <= archiveBytes && extentOffset[i]! >= 0;
+    if (!isInside) throw badIndex('has a part of a sparse file behind the end of the tar');
+  });
 }
 
 function checkEntry(index: TarIndex, entry: number): void {
@@ -323,13 +387,17 @@ function checkEntry(index: TarIndex, entry: number): void {
   const kind = c.mode[entry]! & S_IFMT;
   // Children have higher numbers than their directory, so a walk ends.
   if (entry > 0 && c.parent[entry]! >= entry) throw badIndex(`has entry ${entry} before its directory`);
-  if (!(data >= 0 && end >= data && Number.isSafeInteger(data) && Number.isSafeInteger(end)))
+  if (!(data >= 0 && end >= data && Number.isSafeInteger(data) && Number.isSafeInteger(c.size[entry]!)))
     throw badIndex(`has entry ${entry} nowhere`);
   if (kind === S_IFDIR && (end > entries || (end > data && data <= entry)))
     throw badIndex(`has directory ${entry} with children it cannot have`);
   if ((kind === S_IFLNK || kind === 0) && end > c.targets.length) throw badIndex(`has link ${entry} without its target`);
   if (kind === S_IFREG && (c.flags[entry]! & flag.sparse) === 0 && end > archiveBytes)
     throw badIndex(`has file ${entry} behind the end of the tar`);
+}
+
+function isBelow(numbers: Uint32Array, limit: number): boolean {
+  return numbers.every((number) => number < limit);
 }
 
 function isAscending(ends: Uint32Array, last: number): boolean {

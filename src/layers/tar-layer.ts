@@ -6,7 +6,16 @@ import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, typeOfMode } from '../base/mode.js';
 import type { Name } from '../base/name.js';
-import { type Content, type Found, foundLink, foundWhiteout, type Layer, type LayerDir, type Listing } from './layer.js';
+import {
+  type Content,
+  type Found,
+  foundLink,
+  foundWhiteout,
+  type Layer,
+  type LayerDir,
+  type Listing,
+  type LowerLink,
+} from './layer.js';
 import { flag, type TarIndex } from './tar-index.js';
 
 /** The descriptor that the tar is read by. `close` is called with the layer's. */
@@ -19,6 +28,8 @@ export interface TarSource {
 
 export class TarLayer implements Layer {
   readonly root = 0 as LayerDir; // the index's entry 0 is its root
+  readonly knowsNames = true;
+  #lowerLinks: readonly LowerLink[] | undefined;
 
   /** `digest` names the layer and its inode space: one digest is one set of inode numbers, whoever opened it. */
   constructor(
@@ -50,10 +61,16 @@ export class TarLayer implements Layer {
       const isLink = this.index.has(entry, flag.lowerLink);
       return { type: isLink ? foundLink : typeOfMode(this.index.columns.mode[entry]!), ino: this.#inode(entry), ref: entry };
     }
-    for (let at = this.index.firstWhiteout(dir); this.index.columns.whiteoutDir[at] === dir; at++) {
-      if (this.index.whiteoutName(at) === name) return { type: foundWhiteout, ino: 0, ref: 0 };
-    }
-    return undefined;
+    return this.index.hasWhiteout(dir, name) ? { type: foundWhiteout, ino: 0, ref: 0 } : undefined;
+  }
+
+  listMarks(dir: LayerDir, into: Listing): void {
+    into.clear();
+    into.isOpaque = this.index.has(dir, flag.opaque);
+  }
+
+  hides(dir: LayerDir, name: Name): boolean {
+    return this.index.hasWhiteout(dir, name);
   }
 
   directory(_dir: LayerDir, name: Name, ref: number): LayerDir {
@@ -114,13 +131,14 @@ export class TarLayer implements Layer {
   }
 
   namesOf(ino: number): Name[] {
-    const { groupEntry, groupFirst } = this.index.columns;
-    const first = ino - 1;
-    const paths: Name[] = [];
-    groupFirst.forEach((group, i) => {
-      if (group === first) paths.push(this.index.path(groupEntry[i]!));
-    });
-    return paths;
+    return this.index.namesOf(ino - 1).map((entry) => this.index.path(entry));
+  }
+
+  lowerLinks(): readonly LowerLink[] {
+    this.#lowerLinks ??= this.index
+      .lowerLinks()
+      .map((entry) => ({ path: this.index.path(entry), target: this.index.target(entry) }));
+    return this.#lowerLinks;
   }
 
   close(): void {
@@ -139,7 +157,7 @@ export class TarLayer implements Layer {
     const kind = mode & S_IFMT;
     const group = this.index.groupOf(entry);
     out.ino = (group < 0 ? entry : c.groupFirst[group]!) + 1;
-    out.mode = mode;
+    out.mode = kind === S_IFLNK ? S_IFLNK | 0o777 : mode; // as every file system of Linux, whatever the tar says
     out.nlink = group < 0 ? 1 : c.groupSize[group]!;
     out.uid = c.uid[entry]!;
     out.gid = c.gid[entry]!;

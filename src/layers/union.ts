@@ -15,6 +15,7 @@ import { Below } from './below.js';
 import { InodeSpaces, viewIno } from './inode-spaces.js';
 import { foundLink, foundWhiteout, type Layer, type LayerDir, Listing, type Place } from './layer.js';
 import { Links } from './links.js';
+import { LowerLinks } from './lower-links.js';
 import { type EntryIndex, entryFlag } from './name-table.js';
 import { type NodeIndex, nodeFlag } from './node-table.js';
 import { type Directory, Tree } from './tree.js';
@@ -41,7 +42,8 @@ export class Union {
   private readonly spaceOfLayer: number[];
   /** Multi-linked files: their names are one node. */
   readonly links = new Links();
-  /** Where the bytes of a node are that has lost its name but not its last user. */
+  readonly lowerLinks: LowerLinks;
+  /** Where the bytes of a node are that does not lie where its names are (L-8), or has lost its name but not its last user. */
   private readonly places = new Map<NodeIndex, Place>();
   /** Told of each node that goes with its unloaded directory. */
   onDrop: ((node: NodeIndex) => void) | undefined;
@@ -54,6 +56,7 @@ export class Union {
     this.counters = options.counters;
     this.originOf = options.originOf;
     this.below = new Below(options.layers);
+    this.lowerLinks = new LowerLinks(options.layers, this.hasUpper ? 1 : 0, this.below);
     this.spaceOfLayer = this.layers.map((layer) => this.spaces.number(layer.inodeSpace));
     const branches = this.layers.flatMap((layer, position) => [position, layer.root as number]);
     this.root = this.tree.addDirectory(dirType.dir, 0, 0, branches);
@@ -168,7 +171,7 @@ export class Union {
     for (const name of listing.whiteouts) this.mergeWhiteout(directory, position, name, passing);
   }
 
-  /** A hard link of layer `position` to an object of the view below it (L-8): the name shows that object. */
+  /** A hard link of layer `position` to an object of the view below it (L-8): the name shows that object, and is one more of its names. */
   private mergeLink(directory: Directory, position: number, name: Name, target: Name): void {
     const { tree } = this;
     const entry = tree.names.find(directory.node, name);
@@ -185,8 +188,7 @@ export class Union {
       return;
     }
     const node = tree.nodes.add(found.type, found.position, found.place.ref, this.viewIno(found.position, found.ino));
-    this.places.set(node, found.place);
-    tree.nodes.setFlag(node, nodeFlag.hasPlace);
+    this.putPlace(node, found.place);
     tree.addEntry(directory, name, node, entryFlag.isClosed);
   }
 
@@ -259,8 +261,10 @@ export class Union {
       return node;
     }
     if (tree.nodes.references(node) > 0) return node;
+    const place = this.places.get(node);
+    if (place !== undefined) this.putPlace(known, place);
     tree.pointEntry(tree.directoryOf(entry), entry, known);
-    tree.removeNode(node);
+    this.dropNode(node);
     return known;
   }
 
@@ -272,6 +276,8 @@ export class Union {
     } else {
       const place = this.locate(node);
       place.layer.stat(place.dir, place.name, place.ref, attributes);
+      if (!tree.nodes.has(node, nodeFlag.isUpper))
+        attributes.nlink = this.lowerLinks.count(tree.nodes.layer(node), attributes.ino, attributes.nlink);
       if (tree.nodes.has(node, nodeFlag.isDetached)) attributes.nlink = 0;
       else if (attributes.nlink > 1) attributes.nlink -= this.links.lost(tree.nodes.layer(node), attributes.ino);
     }
@@ -333,10 +339,20 @@ export class Union {
     return versions;
   }
 
+  /** The same for the root: the layers that spell it out. */
+  versionsOfRoot(): { label: string; kind: string }[] {
+    const spelled = this.layers.map((layer, position) => ({ position, isImplied: layer.isImplied(layer.root) }));
+    return spelled.filter(({ isImplied }) => !isImplied).map(({ position }) => ({ label: this.labelOf(position), kind: 'dir' }));
+  }
+
   /** Remembers where a node of a lower layer lies before its last name goes: its bytes stay readable for those who hold it. */
   keepPlace(node: NodeIndex): void {
     if (this.tree.nodes.has(node, nodeFlag.hasPlace)) return;
-    this.places.set(node, { ...this.locate(node) });
+    this.putPlace(node, { ...this.locate(node) });
+  }
+
+  private putPlace(node: NodeIndex, place: Place): void {
+    this.places.set(node, place);
     this.tree.nodes.setFlag(node, nodeFlag.hasPlace);
   }
 

@@ -7,6 +7,9 @@ import { type Platform, platformFrom } from './platform.js';
 /** The most a config may weigh (R-8). */
 export const configLimitBytes = 8 * 1024 * 1024;
 
+/** The most layers of one image. Each is a descriptor while it is open; docker stops at 127. */
+export const layersMax = 1000;
+
 export interface HistoryEntry {
   readonly created: string | undefined;
   readonly createdBy: string;
@@ -35,6 +38,8 @@ export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
   const rootfs = object.object('rootfs');
   if (rootfs.text('type') !== 'layers') throw wrongShape(rootfs.at('type'), `is not "layers"`);
   const diffIds = rootfs.optionalList('diff_ids', digestFrom) ?? [];
+  if (diffIds.length > layersMax)
+    throw wrongShape(rootfs.at('diff_ids'), `lists ${diffIds.length} layers; the limit is ${layersMax}`);
   const history = object.optionalList('history', historyFrom) ?? [];
   const withLayer = history.filter((entry) => !entry.isEmptyLayer).length;
   if (history.length > 0 && withLayer !== diffIds.length) {

@@ -4,18 +4,39 @@
 import { type Digest, parseDigest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 
-/** The JSON value in `bytes`. PlyfsError `document` where it is too large or not JSON; `what` names it in the sentence. */
+/** Objects and lists inside each other. Whoever writes a document again, or prints it, goes down as deep. */
+const depthMax = 1000;
+
+/** The JSON value in `bytes`. PlyfsError `document` where it is too large, too deep or not JSON; `what` names it in the sentence. */
 export function parseJson(bytes: Uint8Array, what: string, limitBytes: number): unknown {
   if (bytes.length > limitBytes) {
     throw new PlyfsError('document', `${what} is ${bytes.length} bytes long; the limit is ${limitBytes} bytes`);
   }
+  if (isDeep(bytes))
+    throw new PlyfsError('document', `${what} nests objects and lists more than ${depthMax} deep, which is the limit`);
   try {
     return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
-    throw new PlyfsError('document', `${what} is not JSON: ${cause.message.slice(0, 200)}`, { cause });
+    throw new PlyfsError('document', `${what} is not JSON: ${cause.message.replaceAll(/\s+/g, ' ').slice(0, 200)}`, { cause });
   }
 }
+
+function isDeep(bytes: Uint8Array): boolean {
+  let depth = 0;
+  let isText = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === quote) isText = !isText;
+    else if (isText) at += byte === backslash ? 1 : 0;
+    else if (byte === openBrace || byte === openBracket) {
+      if (++depth > depthMax) return true;
+    } else if (byte === closeBrace || byte === closeBracket) depth--;
+  }
+  return false;
+}
+
+const [quote, backslash, openBrace, closeBrace, openBracket, closeBracket] = Buffer.from('"\\{}[]');
 
 export function wrongShape(path: string, problem: string): PlyfsError {
   return new PlyfsError('document', `${path} ${problem}`);

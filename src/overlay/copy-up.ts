@@ -54,7 +54,7 @@ export class CopyUp {
     }
     this.throwIfUnderWay(node);
     view.stat(node);
-    const isLinked = nodes.nlink(node) > 1 && nodes.entry(node) !== 0 && !nodes.has(node, nodeFlag.hasPlace);
+    const isLinked = nodes.nlink(node) > 1 && nodes.entry(node) !== 0;
     if (isLinked) findOtherNames(view, node, this.inodeInLayer(node));
     for (const entry of view.tree.entriesOf(node)) this.ensure(view.tree.names.directory(entry));
     if (nodes.type(node) === dirType.reg) this.copyFile(node, Math.min(keep, nodes.size(node)));

@@ -12,7 +12,8 @@ export function findOtherNames(view: View, node: NodeIndex, ino: number): void {
   const { union, tree } = view;
   const position = tree.nodes.layer(node);
   union.links.set(position, ino, node);
-  for (const path of union.layers[position]!.namesOf(ino)) joinIfSame(view, node, entryAt(view, path));
+  const names = new Set([...union.layers[position]!.namesOf(ino), ...union.lowerLinks.names(position, ino)]);
+  for (const path of names) joinIfSame(view, node, entryAt(view, path));
   if (tree.entriesOf(node).length >= tree.nodes.nlink(node)) return;
   // A name is missing: it was removed before the mount, or a directory above it has been renamed.
   for (const directory of renamedDirectories(view, union.root)) searchBelow(view, node, directory);

@@ -7,6 +7,7 @@ import type { Name } from '../base/name.js';
 import type { LayerDir } from '../layers/layer.js';
 import { isHiddenXattr, storedXattr, viewXattr } from '../layers/markers.js';
 import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
+import { rootIndex } from '../layers/tree.js';
 import { getxattrAt, listxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
 import type { CopyUp } from './copy-up.js';
 import type { View } from './view.js';
@@ -74,6 +75,7 @@ export class Xattrs {
   }
 
   remove(node: NodeIndex, name: Name): void {
+    if (name.startsWith(virtualPrefix)) throw new FsError(errno.EPERM, `${name} is made up by plyfs`);
     if (this.get(node, name) === undefined) throw new FsError(errno.ENODATA);
     this.copyUp.ensure(node);
     const place = this.view.upperPlace(node);
@@ -120,8 +122,8 @@ export class Xattrs {
   private versions(node: NodeIndex): Buffer | undefined {
     const { union, tree } = this.view;
     const entry = tree.nodes.entry(node);
-    if (entry === 0) return undefined;
-    const lines = union.versionsOf(tree.directoryOf(entry), tree.names.name(entry));
+    if (entry === 0 && node !== rootIndex) return undefined;
+    const lines = entry === 0 ? union.versionsOfRoot() : union.versionsOf(tree.directoryOf(entry), tree.names.name(entry));
     return Buffer.from(lines.map(({ label, kind }) => `${label} ${kind}\n`).join(''));
   }
 }

@@ -30,10 +30,10 @@ export async function collectGarbage(store: Store): Promise<Collected> {
 }
 
 /** Removes those of `digests` that nothing needs, without a look at the rest of the store; nothing where somebody is adding (the next
- *  collection gets them). */
-export function collectNow(store: Store, digests: Iterable<Digest>): void {
+ *  collection gets them). Returns what went. */
+export function collectNow(store: Store, digests: Iterable<Digest>): Digest[] {
   using lock = store.tryLockForRemoving();
-  if (lock !== undefined) removeUnneeded(store, digests);
+  return lock === undefined ? [] : removeUnneeded(store, digests).blobs;
 }
 
 function removeUnneeded(store: Store, digests: Iterable<Digest>): Collected {

@@ -2,6 +2,7 @@
 
 import { type Digest, shortId } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
+import { chainIds } from '../oci/config.js';
 import { canonicalText, familiarText, parseReference, withDefaultTag } from '../oci/reference.js';
 import type { Catalog, StoredImage } from './catalog.js';
 import { neededBy } from './check.js';
@@ -23,7 +24,11 @@ export interface Removed {
   readonly untagged: readonly string[];
   /** The image, where it went with its last name. */
   readonly deleted: Digest | undefined;
+  /** ChainIDs of its layers that went with it, top first: those that nothing else needs. */
+  readonly layers: readonly Digest[];
 }
+
+type Unlisted = Omit<Removed, 'layers'>;
 
 /** What `rmi text` does: a name goes, and the image with its last name; an ID removes the image, with several names only by `force`.
  *  PlyfsError `no-image`, `in-use`, `ambiguous`. Its blobs go at once, unless somebody is adding to the store: then with the next prune. */
@@ -32,11 +37,17 @@ export async function removeImage(store: Store, text: string, force: boolean): P
     const { image } = getImage(catalog, text);
     return { image, ...unlist(catalog, text, force, listUses(store)) };
   });
-  if (removed.deleted !== undefined) collectNow(store, neededBy(image));
-  return removed;
+  const blobs = removed.deleted === undefined ? [] : collectNow(store, neededBy(image));
+  return { ...removed, layers: layersAmong(image, new Set(blobs)) };
 }
 
-function unlist(catalog: Catalog, text: string, force: boolean, uses: readonly Use[]): Removed {
+/** ChainIDs, top first, of the layers whose tar is among `blobs`. */
+function layersAmong(image: StoredImage, blobs: ReadonlySet<Digest>): Digest[] {
+  const chain = chainIds(image.layers.map(({ diffId }) => diffId));
+  return chain.filter((_, at) => blobs.has(image.layers[at]!.diffId)).reverse(); // one ID for each layer
+}
+
+function unlist(catalog: Catalog, text: string, force: boolean, uses: readonly Use[]): Unlisted {
   const { image, name } = getImage(catalog, text);
   const names = catalog.namesOf(image.id);
   if (name !== undefined && names.some((other) => other !== name && !other.includes('@'))) {
@@ -66,16 +77,23 @@ function refuseUsed(image: StoredImage, uses: readonly Use[], force: boolean): v
 /** Removes images without a name (`all`: without a use), then everything that nothing needs any more. */
 export async function pruneStore(store: Store, all: boolean): Promise<{ deleted: readonly Removed[]; collected: Collected }> {
   const used = new Set(listUses(store).map((use) => use.image));
-  const deleted = await store.change((catalog) => {
-    const gone = [...catalog.images.keys()].filter((id) => !used.has(id) && (all || catalog.namesOf(id).length === 0));
-    return gone.map((id) => {
-      const names = catalog.namesOf(id);
+  const unlisted = await store.change((catalog) => {
+    const gone = [...catalog.images.values()].filter(({ id }) => !used.has(id) && (all || catalog.namesOf(id).length === 0));
+    return gone.map((image) => {
+      const names = catalog.namesOf(image.id);
       for (const name of names) catalog.names.delete(name);
-      catalog.images.delete(id);
-      return { untagged: names.map((name) => familiarText(parseReference(name))), deleted: id };
+      catalog.images.delete(image.id);
+      return { image, untagged: names.map((name) => familiarText(parseReference(name))) };
     });
   });
-  return { deleted, collected: await collectGarbage(store) };
+  const collected = await collectGarbage(store);
+  const blobs = new Set(collected.blobs);
+  const deleted = unlisted.map(({ image, untagged }) => {
+    const layers = layersAmong(image, blobs);
+    for (const { diffId } of image.layers) blobs.delete(diffId); // told once, though several had it
+    return { untagged, deleted: image.id, layers };
+  });
+  return { deleted, collected };
 }
 
 /** Bytes of layers that no other image has, and of those it shares. */

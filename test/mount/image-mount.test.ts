@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeArchive } from '../archive.js';
+import { fuseNative } from '../implementers.js';
 
 const canMount = process.getuid?.() === 0 && existsSync('/dev/fuse');
 const skip = canMount ? false : 'mounting needs root and /dev/fuse';
@@ -71,6 +72,7 @@ test('every file says which layer it came from, what made that layer, and which 
     assert.equal(ask('layer', 'bin/tool'), diffIds[0]);
     assert.equal(ask('history', 'bin/tool'), 'ADD base');
     assert.equal(ask('versions', 'etc/release'), `${diffIds[1]} file\n${diffIds[0]} file\n`);
+    assert.equal(ask('versions', ''), `${diffIds[1]} dir\n${diffIds[0]} dir\n`, 'the root');
     assert.equal(ok(`getfattr --absolute-names -d -m - ${target}/etc/release`), '', 'they are not listed');
   });
 });
@@ -80,6 +82,9 @@ test('an upper makes an image writable and takes the changes', { skip }, () => {
     ok(`echo more >> ${target}/etc/release; rm ${target}/bin/tool`);
     assert.equal(ok(`cat ${target}/etc/release`), 'v2\nmore\n');
     assert.equal(ok(`getfattr --absolute-names --only-values -n user.plyfs.layer ${target}/etc/release`), 'upper');
+    ok(`cp -a ${target}/etc/release ${target}/copy; cmp ${target}/copy ${target}/etc/release; rm ${target}/copy`);
+    for (const change of ['-n user.plyfs.layer -v x', '-x user.plyfs.layer'])
+      assert.match(sh(`setfattr ${change} ${target}/etc`).output, /Operation not permitted/);
   });
   withMount(`--upper ${directory}/upper ${archive}`, () =>
     assert.equal(ok(`cd ${target}; find . -type f; cat etc/release`), './etc/release\nv2\nmore\n'),
@@ -100,6 +105,15 @@ test('a stored image is mounted by its name, and is not removed while it is', { 
     assert.match(output, /is used by mount .*mnt: end it first/);
   });
   ok('plyfs rmi app:latest');
+});
+
+const withoutNative = fuseNative.unavailable() ?? false;
+
+test('the fuse-native driver shows an image too', { skip: skip === false ? withoutNative : skip }, () => {
+  withMount(`--driver fuse-native ${archive}`, () => {
+    assert.equal(ok(`cat ${target}/etc/release ${target}/bin/tool`), 'v2\ntool\n');
+    assert.equal(ok(`getfattr --absolute-names --only-values -n user.plyfs.layer ${target}/bin/tool`), diffIds[0]);
+  });
 });
 
 test('what is no image is refused with a sentence, and nothing is mounted', { skip }, () => {

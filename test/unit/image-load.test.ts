@@ -230,21 +230,59 @@ test('the commands speak as docker does', async () => {
   assert.equal(plyfs(store, 'images', '-q', '--no-trunc').stdout, `${id}\n`);
   assert.equal(plyfs(store, 'images', '--format', '{{.Repository}}:{{.Tag}}').stdout, 'old:1\n');
   assert.equal(plyfs(store, 'images', '--filter', 'dangling=true', '-q').stdout, '');
+  assert.equal(plyfs(store, 'images', '--filter', 'until=24h', '-q=true', '--no-trunc').stdout, `${id}\n`);
+  assert.equal(plyfs(store, 'images', '--filter', 'until=2020-01-01', '-q').stdout, '');
+  const template =
+    '{{.Tag | printf "%3s|"}}{{if eq .Repository "old"}}{{upper .Repository}}{{else}}other{{end}} {{truncate .ID 3 | len}}';
+  assert.equal(plyfs(store, 'images', '--format', template).stdout, '  1|OLD 3\n');
+  const { stdout: labels } = plyfs(
+    store,
+    'inspect',
+    '-f',
+    '{{.Config.Labels}} {{.Config.Labels.none}} {{index .Config.Cmd 0}}',
+    'old:1',
+  );
+  assert.equal(labels, 'map[] <no value> /bin/sh\n');
   assert.match(
     plyfs(store, 'history', 'old:1').stdout,
     /^IMAGE +CREATED +CREATED BY +SIZE +COMMENT\n[0-9a-f]{12} +N\/A +step 2 +3B\n<missing> +N\/A +step 1 +4B\n$/,
   );
+  assert.match(plyfs(store, 'history', '-H=false', 'old:1').stdout, /^IMAGE +CREATED AT +CREATED BY +SIZE/);
+  assert.equal(plyfs(store, 'history', '-H', '-q', 'old:1').stdout, `${id.slice(7, 19)}\n<missing>\n`);
   assert.equal(plyfs(store, 'inspect', '-f', '{{json .Config.Cmd}} {{len .RootFS.Layers}}', 'old:1').stdout, '["/bin/sh"] 2\n');
   assert.equal(JSON.parse(plyfs(store, 'inspect', 'old:1').stdout)[0].Id, id);
   assert.equal(plyfs(store, 'tag', 'old:1', 'new').status, 0);
   assert.equal(plyfs(store, 'rmi', 'old:1').stdout, 'Untagged: old:1\n');
   const gone = plyfs(store, 'rmi', 'nosuch', 'new');
-  assert.equal(gone.stdout, `Untagged: new:latest\nDeleted: ${id}\n`);
+  const bottomChain = digestOf(base);
+  const topChain = digestOf(`${bottomChain} ${digestOf(top)}`);
+  assert.equal(gone.stdout, `Untagged: new:latest\nDeleted: ${id}\nDeleted: ${topChain}\nDeleted: ${bottomChain}\n`);
   assert.equal(gone.stderr, 'plyfs: no such image: nosuch (plyfs images lists those there are)\n');
   assert.equal(gone.status, 1);
   assert.equal(plyfs(store, 'prune').stdout, 'Total reclaimed space: 0B\n');
   assert.match(plyfs(store, 'check').stdout, /0 blobs, 0B: whole\n$/);
   assert.equal(plyfs(store, 'images', '--filter', 'x=y').status, 2);
+});
+
+test('check notes a layer that uses a symlink of a lower layer as a directory, and is content', () => {
+  const store = newStore();
+  const lower = rawTar(
+    { name: 'usr/lib/x', data: 'x' },
+    { name: 'lib', type: '2', link: 'usr/lib' },
+    { name: 'bin', type: '2', link: 'usr' },
+  );
+  const upper = rawTar({ name: 'lib/a/y', data: 'y' }, { name: 'bin/', type: '5' }, { name: 'bin/z', data: 'spelled out' });
+  plyfs(store, 'load', '-i', write(legacyArchive(partsOf(lower, upper))));
+  const { status, stdout } = plyfs(store, 'check');
+  assert.equal(status, 0);
+  const sentence =
+    /^note: layer 2 \(sha256:\w+\) of image sha256:\w+ uses \/lib as a directory, a symlink to usr\/lib in .*\n.*: whole\n$/;
+  assert.match(stdout, sentence);
+  const [note, ...others] = JSON.parse(plyfs(store, 'check', '--json').stdout).notes;
+  assert.deepEqual(others, []);
+  const { image, ...rest } = note;
+  assert.equal(store.catalog().images.has(image), true);
+  assert.deepEqual(rest, { kind: 'symlink-parent', layer: 2, diffId: digestOf(upper), path: '/lib', target: 'usr/lib' });
 });
 
 test('archives are read without a mount: ls, cat, find, stat, du, layers, blame, waste', () => {
@@ -280,6 +318,23 @@ test('archives are read without a mount: ls, cat, find, stat, du, layers, blame,
   const missing = plyfs(store, 'cat', path, '/nope');
   assert.deepEqual([missing.status, missing.stdout], [1, '']);
   assert.match(missing.stderr, /has no \/nope/);
+});
+
+test('bytes that another name still shows are not wasted', () => {
+  const lower = rawTar({ name: 'a', data: 'aaaa' }, { name: 'b', type: '1', link: 'a' }, { name: 'c', data: 'ccc' });
+  const linking = rawTar({ name: 'd', type: '1', link: 'c' }, { name: '.wh.a' }, { name: '.wh.c' });
+  const path = write(legacyArchive(partsOf(lower, linking)));
+  const last = write(legacyArchive(partsOf(lower, linking, rawTar({ name: '.wh.b' }, { name: '.wh.d' }))));
+  const store = newStore();
+  const waste = (archive: string) => JSON.parse(plyfs(store, 'waste', '--json', archive).stdout);
+  assert.deepEqual(waste(path), { wastedBytes: 0, totalBytes: 7, paths: [] });
+  assert.deepEqual(
+    waste(last).paths.map((one: Record<string, unknown>) => [one.path, one.bytes, one.shippedBy, one.hiddenBy]),
+    [
+      ['/b', 4, [1], [3]],
+      ['/d', 3, [1], [3]],
+    ],
+  );
 });
 
 test('saving writes to a device as it is, and a full one is told', async () => {

@@ -75,6 +75,11 @@ const refused: [string, Buffer, RegExp][] = [
     spoiled(legacyArchive, (m) => m.set('manifest.json', Buffer.alloc(5 << 20, ' '))),
     /limit is 4194304/,
   ],
+  [
+    'a config with too many layers',
+    archiveOf(legacyArchive(partsOf(...Array.from({ length: 1001 }, () => layer)))),
+    /diff_ids lists 1001 layers; the limit is 1000/,
+  ],
   ['no image', spoiled(legacyArchive, (m) => m.set('manifest.json', json([]))), /names no image/],
   [
     'a config that is missing',
@@ -118,6 +123,16 @@ const refused: [string, Buffer, RegExp][] = [
     'a hard link out of the image',
     archiveOf(legacyArchive(partsOf(rawTar({ name: 'l', type: '1', link: '../../etc/passwd' })))),
     /not in the image/,
+  ],
+  [
+    'a hard link to a file that no lower layer has',
+    archiveOf(legacyArchive(partsOf(layer, rawTar({ name: 'l', type: '1', link: 'etc/none' })))),
+    /layer .*: the target "etc\/none" of the hard link "l" is not in the layers below/,
+  ],
+  [
+    'a hard link to a lower directory',
+    archiveOf(legacyArchive(partsOf(layer, rawTar({ name: 'l', type: '1', link: 'etc' })))),
+    /the target "etc" of the hard link "l" is a directory there/,
   ],
   ['links that loop', spoiled(legacyArchive, (m) => loop(m)), /loop of links/],
   ['a link out of the archive', spoiled(legacyArchive, (m) => replaceLayer(m, { link: '/../../etc/passwd' })), /outside/],
@@ -205,6 +220,35 @@ test('opening refuses what loading refuses, where it reads that far', async () =
     if (['a layer of other bytes', 'a layer blob of other bytes', 'no image', 'a root tar'].includes(name)) continue;
     writeFileSync(path, bytes);
     await assert.rejects(openImage(path, { root: join(scratch, 'opened') }), sentence, name);
+  }
+});
+
+test('names in a refusal neither reach the terminal as control characters nor fill it', async () => {
+  const path = join(scratch, 'names.tar');
+  const archive = editManifest((image) => {
+    image.Config = `\x1b[2J\0${'n'.repeat(70_000)}`;
+  });
+  writeFileSync(path, archive);
+  await assert.rejects(openImage(path), (error: Error) => {
+    assert.match(error.message, /names the config \?\[2J\?n+…n+ of image 0, which is missing$/);
+    return error.message.length < 1000;
+  });
+});
+
+test('a list that names one image many thousand times costs what one does', { timeout: 20_000 }, async () => {
+  const big = { ...parts, config: { ...parts.config, x: 'x'.repeat(3 << 20) } };
+  const members = legacyArchive(big);
+  members.set('manifest.json', json(Array.from({ length: 10_000 }, () => manifestOf(members)[0])));
+  const index = ociArchive(big);
+  const [listed] = JSON.parse(String(index.get('index.json'))).manifests;
+  index.set('index.json', json({ schemaVersion: 2, manifests: Array.from({ length: 10_000 }, () => listed) }));
+  for (const archive of [members, index]) {
+    const path = join(scratch, 'many.tar');
+    writeFileSync(path, archiveOf(archive));
+    const store = new Store(join(scratch, 'many-store'));
+    assert.equal((await loadPath(store, path, { platform: undefined })).length, 10_000);
+    assert.equal(store.catalog().images.size, 1);
+    await assert.rejects(openImage(path), /has 10000 images: choose one of [^,]*$/);
   }
 });
 

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type Digest, sha256Of } from '../../src/base/digest.js';
+import { listImages } from '../../src/image/listing.js';
+import { chainIds } from '../../src/oci/config.js';
 import { mediaTypes } from '../../src/oci/media-types.js';
 import type { StoredImage } from '../../src/store/catalog.js';
 import { checkStore } from '../../src/store/check.js';
@@ -97,14 +99,16 @@ test('shared layers stay until their last image goes; rmi follows docker', async
   assert.deepEqual(sharedAndUnique(store.catalog(), first), { sharedBytes: 4, uniqueBytes: 3 });
 
   await assert.rejects(removeImage(store, first.id, false), /several names \(one:1, other:x\)/);
-  assert.deepEqual(await removeImage(store, 'one:1', false), { untagged: ['one:1'], deleted: undefined });
-  assert.deepEqual(await removeImage(store, 'other:x', false), { untagged: ['other:x'], deleted: first.id });
+  assert.deepEqual(await removeImage(store, 'one:1', false), { untagged: ['one:1'], deleted: undefined, layers: [] });
+  const [, one] = chainIds(first.layers.map(({ diffId }) => diffId));
+  assert.deepEqual(await removeImage(store, 'other:x', false), { untagged: ['other:x'], deleted: first.id, layers: [one] });
   assert.equal(store.blobs.has(sha256Of('one')), false);
   assert.equal(existsSync(store.blobs.indexPath(sha256Of('one'))), false);
   assert.equal(store.blobs.has(sha256Of('base')), true);
   await assert.rejects(removeImage(store, 'one:1', false), /no such image: one:1/);
 
-  await removeImage(store, second.id.slice(7, 19), false);
+  const { layers } = await removeImage(store, second.id.slice(7, 19), false);
+  assert.deepEqual(layers, chainIds(second.layers.map(({ diffId }) => diffId)).reverse(), 'top first');
   assert.deepEqual(readdirSync(store.path('blobs/sha256')), []);
   assert.deepEqual(readdirSync(store.path('indexes')), []);
 });
@@ -118,7 +122,8 @@ test('an image in use is not removed, and its user is named', async () => {
   removeUse(store, 'm1');
   putUse(store, 'c1', { label: 'container web', image: image.id, keeps, pid: undefined });
   await assert.rejects(removeImage(store, 'app:1', false), /used by container web: remove it first, or use -f/);
-  assert.equal((await removeImage(store, 'app:1', true)).deleted, image.id);
+  const { deleted, layers } = await removeImage(store, 'app:1', true);
+  assert.deepEqual([deleted, layers], [image.id, []], 'its layer stays with the container');
   assert.equal(store.blobs.has(sha256Of('a')), true);
   await collectGarbage(store);
   assert.equal(store.blobs.has(sha256Of('a')), true);
@@ -205,4 +210,15 @@ test('a damaged document is not read', async () => {
   writeFileSync(store.blobs.path(image.id), 'other');
   assert.throws(() => store.blobs.readDocument(image.id, 1000), /damaged/);
   assert.throws(() => store.blobs.readDocument(image.manifest, 3), /the limit is 3/);
+});
+
+test('a nameless image that another was committed from is listed with the others only when all are asked for', async () => {
+  const store = newStore();
+  const base = await addImage(store, undefined, 'a');
+  const child = await addImage(store, 'docker.io/library/app:1', 'a', 'b');
+  const ids = (all: boolean) => listImages(store, all).map(({ id }) => id);
+  assert.deepEqual(ids(false).sort(), [base.id, child.id].sort());
+  await store.change((catalog) => catalog.images.set(child.id, { ...child, parent: base.id }));
+  assert.deepEqual(ids(false), [child.id]);
+  assert.deepEqual(ids(true).sort(), [base.id, child.id].sort());
 });

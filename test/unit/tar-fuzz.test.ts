@@ -5,7 +5,10 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { PlyfsError } from '../../src/base/errors.js';
+import { Attributes } from '../../src/base/attributes.js';
+import { FsError, PlyfsError } from '../../src/base/errors.js';
+import { xxhash64 } from '../../src/base/xxhash.js';
+import { type LayerDir, Listing } from '../../src/layers/layer.js';
 import { TarIndex } from '../../src/layers/tar-index.js';
 import { TarIndexBuilder } from '../../src/layers/tar-index-builder.js';
 import { TarLayer } from '../../src/layers/tar-layer.js';
@@ -15,13 +18,15 @@ import { zstdDecompressed } from '../../src/tar/zstd.js';
 import { dumpLayer } from '../layer-dump.js';
 import { Random } from '../random.js';
 import { gzipCorpus, tarCorpus } from '../tar-corpus.js';
-import { tempDirectory } from '../tar-fixture.js';
+import { indexOf, tempDirectory } from '../tar-fixture.js';
 
 const searchMs = Number(process.env.PLYFS_FUZZ_MS ?? 1000);
 const onlySeed = process.env.PLYFS_FUZZ_SEED === undefined ? undefined : Number(process.env.PLYFS_FUZZ_SEED);
 /** Seeds that once failed. */
 const keptSeeds: readonly number[] = [1, 2, 3];
 const limits = { ...defaultLimits, entries: 500, sparseExtents: 200, pathBytes: 2000, paxBytes: 20_000, outputBytes: 5_000_000 };
+
+const indexCorpus = tarCorpus.map((tar) => Buffer.from(indexOf(tar).bytes));
 
 /** Runs `once` for the kept seeds, then for new ones until the time is over; says the seed of a failing one. */
 async function search(what: string, once: (random: Random) => void | Promise<void>): Promise<number> {
@@ -34,7 +39,8 @@ async function search(what: string, once: (random: Random) => void | Promise<voi
     try {
       await once(new Random(seed));
     } catch (error) {
-      throw new Error(`${what}: PLYFS_FUZZ_SEED=${seed} fails`, { cause: error });
+      const why = (error as Error).stack?.slice(0, 2000);
+      throw new Error(`${what}: PLYFS_FUZZ_SEED=${seed} fails: ${why}`, { cause: error });
     }
   }
   return count;
@@ -163,6 +169,56 @@ test('damaged zstd streams are read or refused by the JavaScript reader', async 
     }
   });
   t.diagnostic(`${count} damaged zstd streams`);
+});
+
+/** A saved index with right checksums and wrong numbers. */
+function damagedIndex(random: Random): Buffer {
+  const bytes = Buffer.from(random.pick(indexCorpus));
+  for (let i = random.below(6); i >= 0; i--) {
+    const at = 24 + random.below(bytes.length - 24);
+    if (random.below(2) === 0) bytes[at] = random.pick([0, 1, 2, 0x7f, 0x80, 0xff]);
+    else bytes.fill(random.pick([0, 0xff]), at & ~7, (at & ~7) + 8);
+  }
+  bytes.writeBigUInt64LE(xxhash64(bytes.subarray(24)), 16);
+  return bytes;
+}
+
+/** Everything that a view asks of an index; no file's bytes lie outside the tar. */
+function useIndex(index: TarIndex): void {
+  const layer = new TarLayer('fuzz', index, { fd: -1, start: 0, close: () => undefined });
+  const listing = new Listing();
+  for (let entry = 0; entry < index.entries; entry++) {
+    const name = index.name(entry);
+    index.path(entry);
+    layer.stat(layer.root, name, entry, new Attributes());
+    for (const key of layer.listxattr(layer.root, name, entry)) layer.getxattr(layer.root, name, entry, key);
+    layer.namesOf(entry + 1);
+    if (index.isDirectory(entry)) {
+      listing.clear();
+      layer.list(entry as LayerDir, listing); // a directory's number is its entry's
+      for (const child of [...listing.names, ...listing.whiteouts]) layer.hides(entry as LayerDir, child);
+    }
+    if ((index.columns.mode[entry]! & 0o170000) !== 0o100000) continue;
+    const { start, size, extents } = layer.open(layer.root, name, entry);
+    const ranges = extents ?? [{ at: start, length: size }];
+    for (const { at, length } of ranges)
+      assert.ok(at >= 0 && length >= 0 && at + length <= index.archiveBytes, `${at}+${length}`);
+  }
+  layer.lowerLinks();
+}
+
+test('saved indexes with wrong numbers are refused, or read nothing outside themselves and the tar', async (t) => {
+  let used = 0;
+  const count = await search('index', (random) => {
+    try {
+      useIndex(TarIndex.load(damagedIndex(random)));
+      used++;
+    } catch (error) {
+      // a RangeError is a read that the memory of the index itself stopped
+      if (!(error instanceof PlyfsError || error instanceof FsError || error instanceof RangeError)) throw error;
+    }
+  });
+  t.diagnostic(`${count} damaged indexes, ${used} of them used`);
 });
 
 async function* oneChunk(bytes: Buffer): AsyncGenerator<Buffer> {

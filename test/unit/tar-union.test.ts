@@ -26,7 +26,12 @@ test('random stacks of tars are the trees that directories and the model give', 
       randomLayer(random, { hasMarkers: true, hasDeepWhiteouts: true, hasLinks: true }),
     );
     const expected = new Model(layers).dump();
-    const tars = formatTree(dumpStack(layers.map((layer) => layerOf(t, tarOfTree(layer)))));
+    const tars = formatTree(
+      dumpStack(
+        layers.map((layer, at) => layerOf(t, tarOfTree(layer), undefined, `layer ${at}`)),
+        true,
+      ),
+    );
     assert.equal(tars, expected, `seed ${seed + round}: tars`);
     const root = tempDirectory(t);
     const descriptors = new Descriptors(200);
@@ -79,9 +84,9 @@ const stacks: [string, RawEntry[][], string][] = [
     'dir lib; file lib/x = 1; dir usr 0711 uid=7 xattr:user.k=v; file usr/bin 0755 = program',
   ],
   [
-    'a hard link to a file of a lower layer shows that file (L-8)',
+    'a hard link to a file of a lower layer is a name of that file (L-8)',
     [[{ name: 'tool', type: '1', link: 'usr/bin' }], [], lower],
-    'dir usr 0711 uid=7 xattr:user.k=v; file usr/bin 0755 = program; file tool 0755 = program; symlink lib -> usr',
+    'dir usr 0711 uid=7 xattr:user.k=v; file tool 0755 = program; link usr/bin -> tool; symlink lib -> usr',
   ],
   [
     'a hard link to a lower file that the same layer removes keeps the file',
@@ -91,12 +96,25 @@ const stacks: [string, RawEntry[][], string][] = [
   [
     'a hard link to what is itself a link to a lower layer',
     [[{ name: 'a', type: '1', link: 'b' }], [{ name: 'b', type: '1', link: 'usr/bin' }, { name: '.wh.usr' }], lower],
-    'file a 0755 = program; file b 0755 = program; symlink lib -> usr',
+    'file a 0755 = program; link b -> a; symlink lib -> usr',
   ],
   [
-    'a hard link to nothing shows nothing',
-    [[{ name: 'tool', type: '1', link: 'usr/none' }], lower],
-    'dir usr 0711 uid=7 xattr:user.k=v; file usr/bin 0755 = program; symlink lib -> usr',
+    'a hard link keeps the file that a layer above its own replaces',
+    [[{ name: 'usr/bin', data: 'new' }], [{ name: 'tool', type: '1', link: './usr/bin' }], lower],
+    'dir usr 0711 uid=7 xattr:user.k=v; file usr/bin = new; file tool 0755 = program; symlink lib -> usr',
+  ],
+  [
+    'a hard link to one name of a file with several is one more',
+    [
+      [{ name: '.wh.a' }],
+      [{ name: 'd/c', type: '1', link: 'b' }],
+      [
+        { name: 'a', data: '1' },
+        { name: 'b', type: '1', link: 'a' },
+        { name: 'z', type: '1', link: 'a' },
+      ],
+    ],
+    'file b = 1; dir d; link d/c -> b; link z -> b',
   ],
   [
     'the root of the top layer that spells it out counts (L-3)',
@@ -107,7 +125,10 @@ const stacks: [string, RawEntry[][], string][] = [
 
 for (const [name, layers, tree] of stacks) {
   test(name, (t) => {
-    const lines = dumpStack(layers.map((entries) => layerOf(t, rawTar(...entries))));
+    const lines = dumpStack(
+      layers.map((entries, at) => layerOf(t, rawTar(...entries), undefined, `layer ${at}`)),
+      true,
+    );
     assertTree(lines, tree, name);
   });
 }

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { PlyfsError } from '../../base/errors.js';
-import { dirType, kindName } from '../../base/mode.js';
+import { dirType, kindWords } from '../../base/mode.js';
 import { nameFromText } from '../../base/name.js';
 import { newCommand } from '../command.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
@@ -19,8 +19,7 @@ export const command = withImage(
       for (const path of paths) {
         const node = view.get(nameFromText(path));
         const type = view.type(node);
-        if (type !== dirType.reg)
-          throw new PlyfsError('EINVAL', `${path} in ${image} is a ${kindName(type)}, not a regular file`);
+        if (type !== dirType.reg) throw new PlyfsError('EINVAL', `${path} in ${image} is ${kindWords(type)}, not a regular file`);
         for (const chunk of view.read(node)) if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
       }
     }),

@@ -1,13 +1,15 @@
 /** plyfs check: is the store whole? */
 
-import { checkStore, type Finding } from '../../store/check.js';
+import { type LayerNote, sentenceOf, symlinkParentsOf } from '../../image/symlink-parents.js';
+import { type CheckResult, checkStore, type Finding } from '../../store/check.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { sizeText } from '../units.js';
 
 export const command = newCommand(
   'check',
-  'Hashes every blob of the store and looks whether each image has what it needs. Exit status 1 if anything is wrong.',
+  'Hashes every blob of the store and looks whether each image has what it needs. Exit status 1 if anything is wrong. Notes name layers that ' +
+    'tools read in two ways; they are no damage.',
   ['plyfs check', 'plyfs check --repair'],
 )
   .option('--repair', 'remove damaged blobs and the images that need them; load or pull those again')
@@ -15,13 +17,21 @@ export const command = newCommand(
   .action(async (options: { repair?: boolean; json?: boolean }) => {
     const store = new Store();
     const result = await checkStore(store, options.repair === true);
-    if (options.json === true) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+    const notes = notesOf(store, result);
+    if (options.json === true) process.stdout.write(`${JSON.stringify({ ...result, notes }, undefined, 2)}\n`);
     else {
-      process.stdout.write(result.findings.map(describe).join(''));
+      process.stdout.write([...result.findings.map(describe), ...notes.map((note) => `${sentenceOf(note)}\n`)].join(''));
       process.stdout.write(`${store.root}: ${result.blobs} blobs, ${sizeText(result.bytes)}: ${summary(result.findings)}\n`);
     }
     if (result.findings.some((finding) => finding.repair === undefined)) process.exitCode = 1;
   });
+
+/** Of the images that are whole. */
+function notesOf(store: Store, { findings }: CheckResult): LayerNote[] {
+  const broken = new Set(findings.map(({ subject }) => subject));
+  const whole = [...store.catalog().images.values()].filter(({ id }) => !broken.has(id));
+  return whole.flatMap((image) => symlinkParentsOf(store, image));
+}
 
 function describe(finding: Finding): string {
   return `${finding.sentence}${finding.repair === undefined ? '' : ` (${finding.repair})`}\n`;

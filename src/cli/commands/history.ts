@@ -10,7 +10,7 @@ import { ageText, ellipsis, sizeText } from '../units.js';
 
 interface Options {
   format?: string;
-  human: string;
+  human?: boolean;
   json?: boolean;
   trunc: boolean;
   quiet?: boolean;
@@ -25,6 +25,9 @@ const columns: readonly Column[] = [
   ['COMMENT', 'Comment'],
 ];
 
+/** As docker's with --human=false. */
+const exactColumns = columns.map((column): Column => (column[1] === 'CreatedSince' ? ['CREATED AT', 'CreatedAt'] : column));
+
 export const command = newCommand('history', 'Lists the steps that made an image, the newest first. Works on archives too.', [
   'plyfs history busybox',
   'plyfs history --no-trunc app.tar',
@@ -32,7 +35,8 @@ export const command = newCommand('history', 'Lists the steps that made an image
 ])
   .argument(...imageArgument)
   .option('--format <template>', 'a Go template, "table TEMPLATE" or "json"')
-  .option('-H, --human <bool>', 'sizes and dates for people', 'true')
+  .option('-H, --human', 'sizes and dates for people (the default)')
+  .option('--no-human', 'bytes and exact dates; --human=false too')
   .option('--json', 'print a JSON array')
   .option('--no-trunc', 'whole IDs and commands')
   .option('-q, --quiet', 'print IDs only')
@@ -40,8 +44,9 @@ export const command = newCommand('history', 'Lists the steps that made an image
   .action(async (name: string, options: Options) => {
     const store = new Store();
     const rows = await historyRows(store, await locateImage(store, name, options.platform));
-    const texts = rows.map((row) => rowOf(row, options.trunc, options.human !== 'false'));
-    printListing(texts, columns, { ...options, only: options.quiet === true ? 'ID' : undefined }, rows);
+    const isHuman = options.human !== false;
+    const texts = rows.map((row) => rowOf(row, options.trunc, isHuman));
+    printListing(texts, isHuman ? columns : exactColumns, { ...options, only: options.quiet === true ? 'ID' : undefined }, rows);
   });
 
 function rowOf(row: HistoryRow, trunc: boolean, isHuman: boolean): Row {

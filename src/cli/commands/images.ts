@@ -22,11 +22,11 @@ export const command = newCommand('images', 'Lists the images in the store, the 
   "plyfs images --format '{{.Repository}}:{{.Tag}} {{.Size}}'",
 ])
   .argument('[repository[:tag]]', 'only these; * matches within a name')
-  .option('-a, --all', 'list images that a commit is based on too')
+  .option('-a, --all', 'nameless images that a commit is based on too')
   .option('--digests', "show the manifest's digest")
   .option(
     '-f, --filter <key=value>',
-    'dangling, label, before, since, reference',
+    'dangling, label, before, since, until, reference',
     (text: string, all: string[]) => [...all, text],
     [],
   )
@@ -36,7 +36,7 @@ export const command = newCommand('images', 'Lists the images in the store, the 
   .option('-q, --quiet', 'print IDs only')
   .action((pattern: string | undefined, options: Options) => {
     const store = new Store();
-    const images = filterImages(store, listImages(store), [
+    const images = filterImages(store, listImages(store, options.all === true), [
       ...options.filter,
       ...(pattern === undefined ? [] : [`reference=${pattern}`]),
     ]);

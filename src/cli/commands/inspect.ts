@@ -23,7 +23,7 @@ export const command = newCommand('inspect', 'Prints what is known of containers
     if (type !== undefined && type !== 'image' && type !== 'container') {
       throw new PlyfsError('usage', `--type is image or container, not ${type}`, { exitStatus: 2 });
     }
-    const found: unknown[] = [];
+    const found: Record<string, unknown>[] = [];
     for (const text of texts) {
       try {
         found.push((type === 'image' ? undefined : inspectContainer(store, text)) ?? imageOf(store, text, type));
@@ -34,9 +34,22 @@ export const command = newCommand('inspect', 'Prints what is known of containers
     }
     const { format } = options;
     const text =
-      format === undefined ? JSON.stringify(found, undefined, 4) : found.map((image) => renderTemplate(format, image)).join('\n');
+      format === undefined
+        ? JSON.stringify(found, undefined, 4)
+        : found.map((one) => renderTemplate(format, withEmptyFields(one))).join('\n');
     process.stdout.write(`${text}\n`);
   });
+
+/** A config names what it sets; to docker's templates the rest is empty. */
+const emptyConfig = {
+  ...{ User: '', WorkingDir: '', StopSignal: '', Hostname: '', Domainname: '', Image: '' },
+  ...{ Env: [], Cmd: [], Entrypoint: [], OnBuild: [], ExposedPorts: {}, Volumes: {}, Labels: {} },
+};
+
+function withEmptyFields(object: Record<string, unknown>): Record<string, unknown> {
+  const { Config: config } = object;
+  return typeof config === 'object' ? { ...object, Config: { ...emptyConfig, ...config } } : object;
+}
 
 function imageOf(store: Store, text: string, type: string | undefined): Record<string, unknown> {
   if (type === 'container')

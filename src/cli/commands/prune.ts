@@ -5,7 +5,7 @@ import { pruneStore } from '../../store/images.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { sizeText } from '../units.js';
-import { describe } from './rmi.js';
+import { linesOf } from './rmi.js';
 
 export const command = newCommand(
   'prune',
@@ -18,7 +18,9 @@ export const command = newCommand(
     const isAll = options.all === true;
     if (options.force !== true && !(await isConfirmed(isAll))) return;
     const { deleted, collected } = await pruneStore(new Store(), isAll);
-    const images = deleted.map(describe).join('');
+    // docker writes these in small letters, unlike those of rmi
+    const lines = deleted.flatMap(linesOf).map(([verb, what]) => `${verb.toLowerCase()}: ${what}\n`);
+    const images = lines.join('');
     if (images !== '') process.stdout.write(`Deleted Images:\n${images}\n`);
     process.stdout.write(`Total reclaimed space: ${sizeText(collected.bytes)}\n`);
   });

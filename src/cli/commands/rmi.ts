@@ -28,6 +28,17 @@ export const command = newCommand(
     if (failures > 0) process.exitCode = 1;
   });
 
-export function describe({ untagged, deleted }: Removed): string {
-  return [...untagged.map((name) => `Untagged: ${name}\n`), ...(deleted === undefined ? [] : [`Deleted: ${deleted}\n`])].join('');
+function describe(removed: Removed): string {
+  return linesOf(removed)
+    .map(([verb, what]) => `${verb}: ${what}\n`)
+    .join('');
+}
+
+/** In docker's order: the names, the image, its layers from the top. */
+export function linesOf({ untagged, deleted, layers }: Removed): ['Untagged' | 'Deleted', string][] {
+  const gone = deleted === undefined ? [] : [deleted, ...layers];
+  return [
+    ...untagged.map((name): ['Untagged', string] => ['Untagged', name]),
+    ...gone.map((digest): ['Deleted', string] => ['Deleted', digest]),
+  ];
 }

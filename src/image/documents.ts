@@ -1,0 +1,41 @@
+/** The JSON documents of an archive or layout, each read and parsed once: a list may name one document many times over. */
+
+import { PlyfsError } from '../base/errors.js';
+import { type Members, readMember } from './members.js';
+
+/** The documents of one archive together. A config or manifest has some KiB, so this is for thousands of images. */
+const totalLimitBytes = 64 * 1024 * 1024;
+
+export interface ParsedDocument<T> {
+  readonly bytes: Buffer;
+  readonly document: T;
+}
+
+export class Documents<T> {
+  private readonly known = new Map<string, ParsedDocument<T>>();
+  private totalBytes = 0;
+
+  constructor(
+    private readonly members: Members,
+    private readonly limitBytes: number,
+  ) {}
+
+  /** The document `name` through `parse`, which checks it too; undefined where there is none. PlyfsError `document` where it, or all that
+   *  was read, is too large. */
+  read(name: string, parse: (bytes: Buffer) => T): ParsedDocument<T> | undefined {
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    const bytes = readMember(this.members, name, this.limitBytes);
+    if (bytes === undefined) return undefined;
+    this.totalBytes += bytes.length;
+    if (this.totalBytes > totalLimitBytes) {
+      throw new PlyfsError(
+        'document',
+        `the documents of ${this.members.label} up to ${name} have more than ${totalLimitBytes} bytes together, which is the limit`,
+      );
+    }
+    const parsed = { bytes, document: parse(bytes) };
+    this.known.set(name, parsed);
+    return parsed;
+  }
+}

@@ -1,0 +1,163 @@
+/** The readers of JSON documents: kept documents are read or refused as they must be, and whatever is done to them, they are read or refused
+ *  with a sentence, soon, and nothing outside the archive is read. The seed of a failing case is printed: PLYFS_FUZZ_SEED repeats it,
+ *  PLYFS_FUZZ_MS sets how long to search (1000). */
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { FsError, PlyfsError } from '../../src/base/errors.js';
+import { locateImage } from '../../src/image/locate.js';
+import { chainIds, historyOfLayers, parseImageConfig } from '../../src/oci/config.js';
+import { parseDockerManifest } from '../../src/oci/docker-archive.js';
+import { parseManifest } from '../../src/oci/manifest.js';
+import { platformText } from '../../src/oci/platform.js';
+import { Store } from '../../src/store/store.js';
+import { archiveOf, descriptor, hexOf, layerWith, legacyArchive, type Members, ociArchive, partsOf } from '../archive-bytes.js';
+import { changedValue, type KeptDocument, keptDocuments, type Reader } from '../document-corpus.js';
+import { Random } from '../random.js';
+
+const seed = Number(process.env.PLYFS_FUZZ_SEED ?? Date.now() & 0x7fffffff);
+const isOnce = process.env.PLYFS_FUZZ_SEED !== undefined;
+const searchMs = Number(process.env.PLYFS_FUZZ_MS ?? 1000);
+/** No document may take longer, however it is built. */
+const slowMs = 2000;
+const scratch = mkdtempSync(join(tmpdir(), 'plyfs-documents-'));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** Reads a document and uses what came of it, as the commands do. */
+const readers: Record<Reader, (bytes: Buffer) => void> = {
+  config: (bytes) => {
+    const config = parseImageConfig(bytes, 'config');
+    assert.equal(historyOfLayers(config).length, config.diffIds.length);
+    assert.equal(chainIds(config.diffIds).length, config.diffIds.length);
+    JSON.stringify([config.document, platformText(config.platform)]);
+  },
+  manifest: (bytes) => void JSON.stringify(parseManifest(bytes, 'manifest')),
+  'docker-manifest': (bytes) => void JSON.stringify(parseDockerManifest(bytes, 'manifest.json')),
+};
+const names = Object.keys(readers) as Reader[]; // the keys of the table
+const corpus = new Map(names.map((reader) => [reader, keptDocuments(reader)]));
+
+function isRefusal(error: unknown): boolean {
+  return (
+    (error instanceof PlyfsError && error.message.length < 20_000 && !/\p{Cc}/u.test(error.message)) || error instanceof FsError
+  );
+}
+
+for (const reader of names) {
+  test(`kept documents for the reader of a ${reader} are read or refused as they must be`, () => {
+    for (const { name, bytes, isRead } of corpus.get(reader)!) {
+      if (isRead) assert.doesNotThrow(() => readers[reader](bytes), name);
+      else assert.throws(() => readers[reader](bytes), isRefusal, name);
+    }
+  });
+}
+
+/** Either the text is damaged or the value in it is changed. */
+function damaged({ bytes }: KeptDocument, random: Random): Buffer {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString());
+  } catch {
+    value = undefined; // kept for not being JSON
+  }
+  if (value !== undefined && random.below(4) > 0) {
+    for (let times = 1 + random.below(3); times > 0; times--) value = changedValue(value, random);
+    return Buffer.from(JSON.stringify(value));
+  }
+  const copy = Buffer.from(bytes);
+  if (copy.length === 0) return copy;
+  const at = random.below(copy.length);
+  if (random.below(2) === 0) return Buffer.concat([copy.subarray(0, at), copy.subarray(random.below(copy.length))]);
+  copy[at] = random.below(256);
+  return copy;
+}
+
+/** Runs `once` with new seeds until the time is over. */
+async function search(what: string, once: (random: Random) => void | Promise<void>): Promise<number> {
+  const until = Date.now() + searchMs;
+  let count = 0;
+  for (let next = seed; count === 0 || (!isOnce && Date.now() < until); next++, count++) {
+    const begin = Date.now();
+    try {
+      await once(new Random(next));
+      assert.ok(Date.now() - begin < slowMs, `took ${Date.now() - begin} ms`);
+    } catch (error) {
+      throw new Error(`${what}: PLYFS_FUZZ_SEED=${next} fails: ${(error as Error).stack?.slice(0, 2000)}`, { cause: error });
+    }
+  }
+  return count;
+}
+
+test('damaged documents are read or refused', async (t) => {
+  t.diagnostic(`PLYFS_FUZZ_SEED=${seed}`);
+  const count = await search('documents', (random) => {
+    const reader = random.pick(names);
+    try {
+      readers[reader](damaged(random.pick(corpus.get(reader)!), random));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
+  });
+  t.diagnostic(`${count} damaged documents`);
+});
+
+const parts = partsOf(layerWith('a', 'a'), layerWith('b', 'b'));
+const jsonOf = (members: Members, name: string): unknown => JSON.parse(String(members.get(name)));
+const bytesOf = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+
+/** An archive with one document changed, mostly, and right digests on the way to it. */
+function changedArchive(random: Random): Members {
+  if (random.below(8) === 0) return ociArchive(parts);
+  const config = random.below(2) === 0 ? (changedValue(parts.config, random) as object) : parts.config; // any JSON is worth a try
+  if (random.below(3) === 0) {
+    const members = legacyArchive({ ...parts, config: config ?? {} });
+    members.set('manifest.json', bytesOf(changedValue(jsonOf(members, 'manifest.json'), random)));
+    return members;
+  }
+  const members = ociArchive({ ...parts, config: config ?? {} }, { 'org.opencontainers.image.ref.name': 'v1' });
+  const index = jsonOf(members, 'index.json') as { manifests: { digest: string; mediaType: string }[] }; // ociArchive made it
+  const listed = index.manifests[0]!; // one image
+  const manifest = bytesOf(changedValue(jsonOf(members, `blobs/sha256/${listed.digest.slice(7)}`), random));
+  members.set(`blobs/sha256/${hexOf(manifest)}`, manifest);
+  const changed = { ...index, manifests: [{ ...listed, ...descriptor(listed.mediaType, manifest) }] };
+  members.set('index.json', bytesOf(random.below(2) === 0 ? changed : changedValue(changed, random)));
+  return members;
+}
+
+/** The same as a directory. */
+function layoutOf(members: Members): string {
+  const path = join(scratch, 'layout');
+  rmSync(path, { recursive: true, force: true });
+  for (const [name, bytes] of members) {
+    mkdirSync(dirname(join(path, name)), { recursive: true });
+    if (Buffer.isBuffer(bytes)) writeFileSync(join(path, name), bytes);
+  }
+  return path;
+}
+
+test('archives and layouts with changed documents lead nowhere outside themselves', async (t) => {
+  t.diagnostic(`PLYFS_FUZZ_SEED=${seed}`);
+  const store = new Store(join(scratch, 'store'));
+  let read = 0;
+  const count = await search('archives', async (random) => {
+    const members = changedArchive(random);
+    const archive = join(scratch, 'archive.tar');
+    writeFileSync(archive, archiveOf(members));
+    const path = members.has('oci-layout') && random.below(2) === 0 ? layoutOf(members) : archive;
+    try {
+      const { layers } = await locateImage(store, path);
+      for (const { location } of layers) {
+        assert.ok(location.path === path || location.path.startsWith(`${path}/blobs/`), location.path);
+        assert.ok(location.start >= 0 && location.start + location.size <= statSync(location.path).size);
+      }
+      read++;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
+  });
+  t.diagnostic(`${count} archives, ${read} of them readable`);
+  if (!isOnce) assert.ok(read > 0 && read < count);
+});
