@@ -10,7 +10,7 @@ export class Links {
   private readonly lostNames = new Map<string, number>();
 
   get(layer: number, ino: number): NodeIndex | undefined {
-    return this.nodes.get(`${layer}:${ino}`);
+    return this.nodes.size === 0 ? undefined : this.nodes.get(`${layer}:${ino}`);
   }
 
   set(layer: number, ino: number, node: NodeIndex): void {

@@ -244,20 +244,27 @@ export class Union {
     const node = tree.names.node(entry);
     if (tree.nodes.has(node, nodeFlag.hasAttributes)) return node;
     this.statNode(node);
-    if (tree.nodes.nlink(node) < 2 || tree.nodes.isDirectory(node)) return node;
-    return this.unify(entry, node);
+    if (tree.nodes.isDirectory(node)) return node;
+    const known = this.links.get(tree.nodes.layer(node), this.attributes.ino);
+    return tree.nodes.nlink(node) > 1 || this.isHeldFile(known) ? this.unify(entry, node, known) : node;
   }
 
-  private unify(entry: EntryIndex, node: NodeIndex): NodeIndex {
+  /** A regular file that somebody uses who came by a name that is gone: it may have others. (Its inode number is nobody else's, as its
+   *  bytes are kept: that is not so for special files.) */
+  private isHeldFile(node: NodeIndex | undefined): boolean {
+    if (node === undefined) return false;
+    const { nodes } = this.tree;
+    return nodes.has(node, nodeFlag.isDetached) && nodes.type(node) === dirType.reg;
+  }
+
+  /** `known` is the node that the file has already, if any. */
+  private unify(entry: EntryIndex, node: NodeIndex, known: NodeIndex | undefined): NodeIndex {
     const { tree } = this;
-    const layer = tree.nodes.layer(node);
-    const { ino } = this.attributes;
-    const known = this.links.get(layer, ino);
     // A name that still shows the lower file is no name of its copy in the upper, whatever the two were.
     const isSame =
       known !== undefined && this.tree.nodes.has(known, nodeFlag.isUpper) === this.tree.nodes.has(node, nodeFlag.isUpper);
     if (!isSame || known === node) {
-      this.links.set(layer, ino, node);
+      this.links.set(tree.nodes.layer(node), this.attributes.ino, node);
       return node;
     }
     if (tree.nodes.references(node) > 0) return node;
@@ -278,8 +285,8 @@ export class Union {
       place.layer.stat(place.dir, place.name, place.ref, attributes);
       if (!tree.nodes.has(node, nodeFlag.isUpper))
         attributes.nlink = this.lowerLinks.count(tree.nodes.layer(node), attributes.ino, attributes.nlink);
-      if (tree.nodes.has(node, nodeFlag.isDetached)) attributes.nlink = 0;
-      else if (attributes.nlink > 1) attributes.nlink -= this.links.lost(tree.nodes.layer(node), attributes.ino);
+      if (attributes.nlink > 1) attributes.nlink -= this.links.lost(tree.nodes.layer(node), attributes.ino);
+      else if (tree.nodes.has(node, nodeFlag.isDetached)) attributes.nlink = 0;
     }
     this.counters.add('layerStats');
     tree.nodes.store(node, attributes);

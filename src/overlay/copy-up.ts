@@ -54,8 +54,9 @@ export class CopyUp {
     }
     this.throwIfUnderWay(node);
     view.stat(node);
-    const isLinked = nodes.nlink(node) > 1 && nodes.entry(node) !== 0;
-    if (isLinked) findOtherNames(view, node, this.inodeInLayer(node));
+    // Without a name it may still be a file of several, of which nobody has asked for the others.
+    const namesKnown = nodes.entry(node) === 0 ? 0 : 1;
+    if (nodes.nlink(node) > namesKnown) findOtherNames(view, node, this.inodeInLayer(node));
     for (const entry of view.tree.entriesOf(node)) this.ensure(view.tree.names.directory(entry));
     if (nodes.type(node) === dirType.reg) this.copyFile(node, Math.min(keep, nodes.size(node)));
     else this.copySpecial(node);

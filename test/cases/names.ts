@@ -157,6 +157,42 @@ export const nameCases: readonly Case[] = [
     differs: { kernel: noIndex },
   },
   {
+    name: 'OV-23 a lower file that is open by a removed name is written in its other name too, seen or not',
+    lower: ['file a = one; link b -> a; file c = one; link d -> c; file e = one; link g -> e'],
+    run: `
+      f = open a rw
+      unlink a
+      pwrite f 0 "two" -> 3
+      read b -> "two"
+      h = open c rw
+      unlink c
+      read d -> "one"
+      get d nlink -> 1
+      pwrite h 0 "two" -> 3
+      read d -> "two"
+      i = open e rw
+      unlink e
+      write g "two"
+      pread i 0 -> "two"`,
+    view: 'file b = two; file d = two; file g = two',
+    differs: { kernel: noIndex },
+  },
+  {
+    name: 'an upper file that is open by a removed name is read and written by its other name too, which nobody had seen',
+    lower: [''],
+    upper: 'file a = one; link b -> a',
+    run: `
+      f = open a rw
+      unlink a
+      read b -> "one"
+      pwrite f 0 "two" -> 3
+      read b -> "two"
+      write b "three"
+      pread f 0 -> "three"
+      get b nlink -> 1`,
+    view: 'file b = three',
+  },
+  {
     name: 'OV-23 removing one name of a lower hard link copies nothing',
     lower: ['file a pattern=1:5000; link b -> a; link c -> a'],
     run: 'get c nlink -> 3\nunlink a\nget c nlink -> 2\nunlink b\ndropcaches\nget c nlink -> 1',
