@@ -6,6 +6,13 @@ import { sizeText } from './units.js';
 const redrawMs = 100;
 const barWidth = 24;
 
+interface State {
+  readonly bytes: number;
+  readonly totalBytes: number | undefined;
+  /** What else there is to say, from its comma on. */
+  readonly what: string;
+}
+
 export class Progress {
   private readonly isShown: boolean;
   private readonly done = new Map<string, number>();
@@ -32,24 +39,34 @@ export class Progress {
 
   readonly onBytes: CopyProgress = (layer: SourceLayer, doneBytes: number): void => {
     this.done.set(layer.diffId, Math.min(doneBytes, layer.sizeBytes));
+    this.draw(this.verb, () => {
+      const bytes = [...this.done.values()].reduce((sum, part) => sum + part, 0);
+      return { bytes, totalBytes: this.totalBytes, what: `, layer ${this.done.size}/${this.layers}` };
+    });
+  };
+
+  /** Bytes that come before the layers are known; `total` where it is. */
+  readonly onReceived = (done: number, total: number | undefined): void => {
+    this.draw(total === undefined ? 'Receiving' : 'Unpacking', () => ({ bytes: done, totalBytes: total, what: '' }));
+  };
+
+  private draw(verb: string, state: () => State): void {
     if (!this.isShown || Date.now() - this.drawn < redrawMs) return;
     this.drawn = Date.now();
     const columns = this.output.columns || 80; // 0 where nobody told the terminal its size
-    this.output.write(`\r\x1b[K${this.line(columns - 1)}`);
-  };
+    this.output.write(`\r\x1b[K${this.line(verb, state(), columns - 1)}`);
+  }
 
   /** The bar gives way where the terminal is narrow. */
-  private line(width: number): string {
-    const bytes = [...this.done.values()].reduce((sum, part) => sum + part, 0);
-    const fraction = this.totalBytes === 0 ? 1 : bytes / this.totalBytes;
-    const seconds = Math.max((Date.now() - this.started) / 1000, 0.001);
-    const rate = bytes / seconds;
-    const left = rate === 0 ? '' : `, ${Math.ceil((this.totalBytes - bytes) / rate)} s left`;
-    const facts = `${sizeText(bytes)}/${sizeText(this.totalBytes)}, layer ${this.done.size}/${this.layers}, ${sizeText(rate)}/s${left}`;
-    const room = Math.min(barWidth, width - this.verb.length - facts.length - 4);
-    if (room < 5) return `${this.verb} ${facts}`.slice(0, width);
-    const filled = Math.round(fraction * room);
-    return `${this.verb} [${'='.repeat(filled)}${' '.repeat(room - filled)}] ${facts}`;
+  private line(verb: string, { bytes, totalBytes, what }: State, width: number): string {
+    const rate = bytes / Math.max((Date.now() - this.started) / 1000, 0.001);
+    if (totalBytes === undefined) return `${verb} ${sizeText(bytes)}, ${sizeText(rate)}/s`.slice(0, width);
+    const left = rate === 0 ? '' : `, ${Math.ceil((totalBytes - bytes) / rate)} s left`;
+    const facts = `${sizeText(bytes)}/${sizeText(totalBytes)}${what}, ${sizeText(rate)}/s${left}`;
+    const room = Math.min(barWidth, width - verb.length - facts.length - 4);
+    if (room < 5) return `${verb} ${facts}`.slice(0, width);
+    const filled = totalBytes === 0 ? room : Math.round((bytes / totalBytes) * room);
+    return `${verb} [${'='.repeat(filled)}${' '.repeat(room - filled)}] ${facts}`;
   }
 
   /** Clears the line. */

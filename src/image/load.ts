@@ -24,6 +24,9 @@ export interface LoadOptions {
   /** Called once, before the first byte: the images to come. */
   readonly onImages?: (images: readonly SourceImage[]) => void;
   readonly progress?: CopyProgress;
+  /** Told of bytes that come before the images are known: from a stream, or out of an archive that is compressed as a whole. `total` is
+   *  undefined where nobody can know. */
+  readonly onReceived?: (done: number, total: number | undefined) => void;
 }
 
 /** Loads the archive or layout at `path`. Where anything is wrong with any image, none is added. */
@@ -58,16 +61,25 @@ async function loadSpooled(
   using _lock = await store.lockForAdding();
   const path = store.temporary();
   try {
-    await pipeline(input, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+    await pipeline(counted(input, options), createWriteStream(path, { flags: 'wx', mode: 0o600 }));
     return await loadFrom(store, path, 'standard input', options, leftovers);
   } finally {
     rmSync(path, { force: true });
   }
 }
 
+async function* counted(input: AsyncIterable<Uint8Array>, { onReceived }: LoadOptions): AsyncGenerator<Uint8Array> {
+  let done = 0;
+  for await (const chunk of input) {
+    done += chunk.length;
+    onReceived?.(done, undefined);
+    yield chunk;
+  }
+}
+
 /** `leftovers` gets the blob that an archive compressed as a whole was decompressed into. */
 async function loadFrom(store: Store, path: string, label: string, options: LoadOptions, leftovers: Digest[]): Promise<Loaded[]> {
-  const opened = await openPath(store, path, label);
+  const opened = await openPath(store, path, label, options.onReceived);
   if (opened.unpacked !== undefined) leftovers.push(opened.unpacked);
   if (opened.kind === 'rootfs') {
     throw new PlyfsError('archive', `${label} is the tar of a root file system, not an image archive: use plyfs import`);

@@ -77,11 +77,14 @@ export type OpenedPath =
 
 /** What the file or directory at `path` is, by its content. A compressed file is decompressed into the store once, as the blob `unpacked`.
  *  `label` names it in messages. */
-export async function openPath(store: Store, path: string, label = path): Promise<OpenedPath> {
-  return namingAsync(label, () => open(store, path, label));
+export async function openPath(store: Store, path: string, label = path, onUnpacked?: Unpacked): Promise<OpenedPath> {
+  return namingAsync(label, () => open(store, path, label, onUnpacked));
 }
 
-async function open(store: Store, path: string, label: string): Promise<OpenedPath> {
+/** Told of compressed bytes that have been read, of all. */
+type Unpacked = (done: number, total: number) => void;
+
+async function open(store: Store, path: string, label: string, onUnpacked?: Unpacked): Promise<OpenedPath> {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw new PlyfsError('no-image', `there is no file ${path}`);
   if (stat.isDirectory()) {
@@ -94,7 +97,7 @@ async function open(store: Store, path: string, label: string): Promise<OpenedPa
   if (stat.size === 0) throw new PlyfsError('archive', `${label} is empty`);
   const whole = { path, start: 0, size: stat.size };
   const isPlain = compressionOfRange(whole) === 'none';
-  const unpacked = isPlain ? undefined : await unpackedFile(store, whole, label);
+  const unpacked = isPlain ? undefined : await unpackedFile(store, whole, label, (done) => onUnpacked?.(done, whole.size));
   const location = unpacked === undefined ? whole : { path: store.blobs.path(unpacked.digest), start: 0, size: unpacked.size };
   // A root tar that was opened before has its index in the cache: no need to look at its entries again.
   const cached = isPlain && existsSync(store.path('cache', `${rangeKey(whole)}.index`));

@@ -15,14 +15,19 @@ import { adoptTar } from './store-sink.js';
 
 /** The blob of the store that is the uncompressed tar of a compressed range. PlyfsError for damaged input, and where the store cannot be
  *  written. */
-export async function unpackedFile(store: Store, range: FileRange, label: string): Promise<{ digest: Digest; size: number }> {
+export async function unpackedFile(
+  store: Store,
+  range: FileRange,
+  label: string,
+  onBytes: (done: number) => void = () => {},
+): Promise<{ digest: Digest; size: number }> {
   const key = store.path('cache', `${rangeKey(range)}.json`);
   const known = readKnown(key);
   if (known !== undefined) {
     const size = store.blobs.findSize(known);
     if (size !== undefined) return { digest: known, size };
   }
-  const { diffId, tarBytes } = await unpack(store, range, undefined, label);
+  const { diffId, tarBytes } = await unpack(store, range, undefined, label, undefined, onBytes);
   putFile(key, store.temporary(), JSON.stringify({ blob: diffId }));
   return { digest: diffId, size: tarBytes };
 }
@@ -34,6 +39,7 @@ export async function unpack(
   diffId: Digest | undefined,
   label: string,
   pool?: IngestPool,
+  onBytes: (done: number) => void = () => {},
 ): Promise<{ diffId: Digest; tarBytes: number }> {
   using _lock = await store.lockForAdding();
   const job: IngestJob = {
@@ -47,7 +53,7 @@ export async function unpack(
   };
   const own = pool === undefined ? new IngestPool() : undefined;
   try {
-    const result = await (pool ?? own!).run(job, () => {}); // one of the two is there
+    const result = await (pool ?? own!).run(job, onBytes); // one of the two is there
     for (const warning of result.warnings) log('warn', `${label}: ${warning}`);
     adoptTar(store, job, result);
     return result;

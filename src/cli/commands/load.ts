@@ -22,7 +22,12 @@ export const command = newCommand(
   .option('--platform <os/arch>', 'which image of an index')
   .action(async (options: { input?: string; quiet?: boolean; platform?: string }) => {
     const progress = new Progress('Loading', options.quiet);
-    const loadOptions: LoadOptions = { platform: options.platform, onImages: progress.onImages, progress: progress.onBytes };
+    const loadOptions: LoadOptions = {
+      platform: options.platform,
+      onImages: progress.onImages,
+      progress: progress.onBytes,
+      onReceived: progress.onReceived,
+    };
     try {
       const loaded = await load(new Store(), options.input, loadOptions);
       progress.end();
