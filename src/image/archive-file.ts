@@ -15,7 +15,7 @@ const memberLimit = 200_000;
 const linkDepthLimit = 40;
 const windowBytes = 64 * 1024;
 
-type Member = { kind: 'file'; start: number; size: number } | { kind: 'link'; target: string };
+type Member = { kind: 'file'; start: number; size: number; isSparse: boolean } | { kind: 'link'; target: string };
 
 /** Documents that make a tar an image archive (S-1 to S-3, O-1). */
 const documents = ['manifest.json', 'oci-layout', 'index.json', 'repositories'];
@@ -72,9 +72,7 @@ export class ArchiveFile implements Members {
     if (/^(etc|usr|bin|var|proc)(\/|$)/.test(name)) this.looksLikeRoot = true;
     if (this.members.size >= memberLimit) throw new PlyfsError('archive', `${this.label} has more than ${memberLimit} members`);
     if (entry.type === 'file') {
-      if (entry.extents !== undefined)
-        throw new PlyfsError('archive', `${name} in ${this.label} is a sparse file: it cannot be read in place`);
-      this.members.set(name, { kind: 'file', start: entry.dataAt, size: entry.size });
+      this.members.set(name, { kind: 'file', start: entry.dataAt, size: entry.size, isSparse: entry.extents !== undefined });
     } else if (entry.type === 'symlink' || entry.type === 'hardlink') {
       const target = textFromName(entry.link);
       const from = entry.type === 'symlink' ? name.slice(0, name.lastIndexOf('/') + 1) : '';
@@ -87,13 +85,18 @@ export class ArchiveFile implements Members {
     return this.looksLikeRoot || !documents.some((name) => this.members.has(name));
   }
 
+  private range(name: string, { start, size, isSparse }: Extract<Member, { kind: 'file' }>): FileRange {
+    if (isSparse) throw new PlyfsError('archive', `${name} in ${this.label} is a sparse file: it cannot be read in place`);
+    return { path: this.path, start, size };
+  }
+
   find(name: string): FileRange | undefined {
     let at: string | undefined = memberName(name);
     for (let depth = 0; depth < linkDepthLimit; depth++) {
       if (at === undefined) throw new PlyfsError('archive', `${name} in ${this.label} links to something outside it`);
       const member = this.members.get(at);
       if (member === undefined) return undefined;
-      if (member.kind === 'file') return { path: this.path, start: member.start, size: member.size };
+      if (member.kind === 'file') return this.range(name, member);
       at = memberName(member.target);
     }
     throw new PlyfsError('archive', `${name} in ${this.label} is a loop of links`);

@@ -12,7 +12,7 @@ import { saveToFile } from '../../src/image/save.js';
 import { pruneStore, removeImage } from '../../src/store/images.js';
 import { Store } from '../../src/store/store.js';
 import { archiveOf, digestOf, layerWith, legacyArchive, type Members, ociArchive, partsOf } from '../archive-bytes.js';
-import { rawTar } from '../tar-bytes.js';
+import { type RawEntry, rawTar } from '../tar-bytes.js';
 import { patternBytes } from '../tree.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'plyfs-load-'));
@@ -318,6 +318,18 @@ test('archives are read without a mount: ls, cat, find, stat, du, layers, blame,
   const missing = plyfs(store, 'cat', path, '/nope');
   assert.deepEqual([missing.status, missing.stdout], [1, '']);
   assert.match(missing.stderr, /has no \/nope/);
+});
+
+test('a root tar that begins with a sparse file is one, and a sparse document of an archive is refused', () => {
+  const sparse: RawEntry['pax'] = [
+    ['GNU.sparse.size', '10'],
+    ['GNU.sparse.map', '8,2'],
+  ];
+  const store = newStore();
+  const root = write(rawTar({ name: 'disk', data: 'xy', pax: sparse }, { name: 'etc/', type: '5' }));
+  assert.equal(plyfs(store, 'cat', root, '/disk').stdout, '\0'.repeat(8) + 'xy');
+  const archive = write(rawTar({ name: 'manifest.json', data: '[]', pax: sparse }));
+  assert.match(plyfs(store, 'load', '-i', archive).stderr, /manifest\.json in .* is a sparse file/);
 });
 
 test('bytes that another name still shows are not wasted', () => {
