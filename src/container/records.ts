@@ -18,6 +18,7 @@ import {
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { mountTable } from '../sys/mount.js';
+import { outerId } from '../sys/user.js';
 import { codeOf } from './paths.js';
 
 export interface MountRecord {
@@ -56,15 +57,6 @@ function candidates(): string[] {
   // A socket's path has 107 bytes at most (unix(7)).
   const ofSession = session?.startsWith('/') && Buffer.byteLength(session) < 70 ? [join(session, 'plyfs')] : [];
   return [...(uid === 0 ? ['/run/plyfs'] : []), ...ofSession, `/tmp/plyfs-${outerId(uid)}`];
-}
-
-/** The id that the parent user namespace has for `uid`, by which files in /tmp are told apart: root of many namespaces is 0. */
-function outerId(uid: number): number {
-  for (const line of readFileSync('/proc/self/uid_map', 'latin1').split('\n')) {
-    const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number);
-    if (uid >= inside && uid < inside + count) return outside + uid - inside;
-  }
-  return uid;
 }
 
 /** The directory for new records, made where it is missing. */

@@ -1,11 +1,12 @@
 /** A store: images, their names and their blobs under one directory. Layout and promises: native-notes/store-format.md. */
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { log } from '../observe/log.js';
+import { outerId } from '../sys/user.js';
 import { Blobs } from './blobs.js';
 import { Catalog } from './catalog.js';
 import { ensureDirectory, isMissing, putFile } from './durable.js';
@@ -13,15 +14,32 @@ import { FileLock } from './lock.js';
 
 const formatText = 'plyfs store 1\n';
 
-/** `$PLYFS_ROOT`; else /var/lib/plyfs for root, `$XDG_DATA_HOME/plyfs` or ~/.local/share/plyfs for others. */
+const machineParent = '/var/lib';
+const machineRoot = `${machineParent}/plyfs`;
+
+/** `$PLYFS_ROOT`; else /var/lib/plyfs for root, `$XDG_DATA_HOME/plyfs` or ~/.local/share/plyfs for others, who may be root of a user
+ *  namespace of theirs (unshare -Urm). */
 export function defaultRoot(): string {
   const { PLYFS_ROOT, XDG_DATA_HOME } = process.env;
   if (PLYFS_ROOT !== undefined && PLYFS_ROOT !== '') return PLYFS_ROOT;
-  if (process.getuid?.() === 0) return '/var/lib/plyfs';
-  return join(
-    XDG_DATA_HOME !== undefined && XDG_DATA_HOME.startsWith('/') ? XDG_DATA_HOME : join(homedir(), '.local/share'),
-    'plyfs',
-  );
+  if (isMachineRoot()) return machineRoot;
+  return join(XDG_DATA_HOME?.startsWith('/') === true ? XDG_DATA_HOME : join(homedir(), '.local/share'), 'plyfs');
+}
+
+/** A container may have a namespace of its own too: its root can write there. */
+function isMachineRoot(): boolean {
+  if (process.getuid?.() !== 0) return false;
+  return outerId(0) === 0 || isWritable(existsSync(machineRoot) ? machineRoot : machineParent);
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return false;
+  }
 }
 
 export class Store {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -221,4 +221,20 @@ test('a nameless image that another was committed from is listed with the others
   await store.change((catalog) => catalog.images.set(child.id, { ...child, parent: base.id }));
   assert.deepEqual(ids(false), [child.id]);
   assert.deepEqual(ids(true).sort(), [base.id, child.id].sort());
+});
+
+const canLeaveRoot = process.getuid?.() === 0 && spawnSync('setpriv', ['--reuid=65534', 'unshare', '-Ur', 'true']).status === 0;
+
+test("root of an ordinary user's namespace has that user's store", {
+  skip: canLeaveRoot ? false : 'needs root, setpriv and user namespaces',
+}, () => {
+  const module = new URL('../../src/store/store.js', import.meta.url).href;
+  const print = ['-e', `import('${module}').then(({ defaultRoot }) => console.log(defaultRoot()))`];
+  const env = { PATH: process.env.PATH, HOME: '/home/somebody' };
+  const rootAs = (...words: string[]) =>
+    spawnSync(words[0]!, [...words.slice(1), ...print], { env, encoding: 'utf8', cwd: '/' }).stdout.trim();
+  const asNobody = ['setpriv', '--reuid=65534', '--clear-groups'];
+  assert.equal(rootAs(process.execPath), '/var/lib/plyfs');
+  assert.equal(rootAs(...asNobody, process.execPath), '/home/somebody/.local/share/plyfs');
+  assert.equal(rootAs(...asNobody, 'unshare', '-Ur', process.execPath), '/home/somebody/.local/share/plyfs');
 });
