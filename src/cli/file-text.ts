@@ -2,7 +2,7 @@
 
 import { type Attributes, deviceMajor, deviceMinor } from '../base/attributes.js';
 import { dirType, S_ISGID, S_ISUID, S_ISVTX, typeOfMode } from '../base/mode.js';
-import { type Name, textFromName } from '../base/name.js';
+import { type Name, nameFromText, textFromName } from '../base/name.js';
 
 const letters = new Map<number, string>([
   [dirType.fifo, 'p'],
@@ -40,8 +40,12 @@ export function sizeOrDevice(attributes: Attributes): string {
   return `${deviceMajor(attributes.rdev)}, ${deviceMinor(attributes.rdev)}`;
 }
 
-/** A name for a terminal or a pipe: control characters of a hostile image are shown, not obeyed, on a terminal. */
-export function shownName(name: Name, isTerminal = process.stdout.isTTY === true): string {
-  const text = textFromName(name);
-  return isTerminal ? text.replaceAll(/\p{Cc}/gu, '?') : text;
+/** A name as bytes for a terminal or a pipe: control characters of a hostile image are shown, not obeyed, on a terminal. */
+export function shownName(name: Name, isTerminal = process.stdout.isTTY === true): Name {
+  return isTerminal ? nameFromText(textFromName(name).replaceAll(/\p{Cc}/gu, '?')) : name;
+}
+
+/** Writes text in which names are bytes; all else in it is ASCII. */
+export function writeBytes(text: string): void {
+  process.stdout.write(Buffer.from(text, 'latin1'));
 }

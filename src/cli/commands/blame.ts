@@ -2,13 +2,14 @@
 
 import { PlyfsError } from '../../base/errors.js';
 import { dirType, kindName } from '../../base/mode.js';
-import { type Name, nameFromText, textFromName } from '../../base/name.js';
+import { type Name, textFromName } from '../../base/name.js';
 import { changesOf, type PathChange } from '../../image/provenance.js';
 import type { View } from '../../image/view.js';
 import { newCommand } from '../command.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
 import { tableText } from '../table.js';
 import { ellipsis, sizeText } from '../units.js';
+import { wordBytes } from '../word-bytes.js';
 
 interface Options extends ImageOptions {
   recursive?: boolean;
@@ -34,7 +35,7 @@ export const command = withImage(
   .option('--json', 'print a JSON array')
   .action((image: string, path: string, options: Options) =>
     withView(image, options, (view) => {
-      const name = nameFromText(path);
+      const name = wordBytes(path);
       const blamed = options.recursive === true ? blameBelow(view, name) : [{ path: name, changes: changesOf(view.stack, name) }];
       if (options.recursive !== true && blamed[0]!.changes.length === 0) {
         throw new PlyfsError('ENOENT', `no layer of ${image} has ${path}`);

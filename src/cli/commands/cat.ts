@@ -3,9 +3,9 @@
 import { once } from 'node:events';
 import { PlyfsError } from '../../base/errors.js';
 import { dirType, kindWords } from '../../base/mode.js';
-import { nameFromText } from '../../base/name.js';
 import { newCommand } from '../command.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
+import { wordBytes } from '../word-bytes.js';
 
 export const command = withImage(
   newCommand('cat', 'Writes the content of files of an image to standard output.', [
@@ -17,7 +17,7 @@ export const command = withImage(
   .action((image: string, paths: string[], options: ImageOptions) =>
     withView(image, options, async (view) => {
       for (const path of paths) {
-        const node = view.get(nameFromText(path));
+        const node = view.get(wordBytes(path));
         const type = view.type(node);
         if (type !== dirType.reg) throw new PlyfsError('EINVAL', `${path} in ${image} is ${kindWords(type)}, not a regular file`);
         for (const chunk of view.read(node)) if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');

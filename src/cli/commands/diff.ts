@@ -8,7 +8,7 @@ import { locateImage } from '../../image/locate.js';
 import { type OpenedTree, openTree, openUpper } from '../../image/open-tree.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
-import { shownName } from '../file-text.js';
+import { shownName, writeBytes } from '../file-text.js';
 import { sizeText } from '../units.js';
 
 interface Options {
@@ -44,8 +44,8 @@ export const command = newCommand(
   .action(async (a: string | undefined, b: string | undefined, options: Options) => {
     const changes = await changesOf(new Store(), a, b, options);
     if (options.json === true) process.stdout.write(`${JSON.stringify(changes.map(objectOf), undefined, 2)}\n`);
-    else if (options.stat === true) process.stdout.write(statText(changes));
-    else process.stdout.write(changes.map((change) => `${change.kind} ${pathText(change)}\n`).join(''));
+    else if (options.stat === true) writeBytes(statText(changes));
+    else writeBytes(changes.map((change) => `${change.kind} ${pathText(change)}\n`).join(''));
   });
 
 async function changesOf(store: Store, a: string | undefined, b: string | undefined, options: Options): Promise<Change[]> {

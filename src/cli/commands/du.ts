@@ -2,12 +2,13 @@
 
 import { PlyfsError } from '../../base/errors.js';
 import { dirType } from '../../base/mode.js';
-import { type Name, nameFromText, textFromName } from '../../base/name.js';
+import { type Name, textFromName } from '../../base/name.js';
 import type { View } from '../../image/view.js';
 import { newCommand } from '../command.js';
-import { shownName } from '../file-text.js';
+import { shownName, writeBytes } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
 import { sizeText } from '../units.js';
+import { wordBytes } from '../word-bytes.js';
 
 interface Options extends ImageOptions {
   all?: boolean;
@@ -37,11 +38,11 @@ export const command = withImage(
   .option('--json', 'print a JSON array')
   .action((image: string, path: string, options: Options) =>
     withView(image, options, (view) => {
-      const sums = sumsOf(view, nameFromText(path), options);
+      const sums = sumsOf(view, wordBytes(path), options);
       if (options.json === true) {
         const objects = sums.map(({ path: at, bytes }) => ({ path: textFromName(at), bytes }));
         process.stdout.write(`${JSON.stringify(objects, undefined, 2)}\n`);
-      } else process.stdout.write(sums.map(({ path: at, bytes }) => `${amount(bytes, options)}\t${shownName(at)}\n`).join(''));
+      } else writeBytes(sums.map(({ path: at, bytes }) => `${amount(bytes, options)}\t${shownName(at)}\n`).join(''));
     }),
   );
 

@@ -2,11 +2,12 @@
 
 import { PlyfsError } from '../../base/errors.js';
 import { dirType, kindName } from '../../base/mode.js';
-import { type Name, nameFromText, textFromName } from '../../base/name.js';
+import { type Name, textFromName } from '../../base/name.js';
 import type { View, ViewEntry } from '../../image/view.js';
 import { type Command, newCommand, runCommand } from '../command.js';
-import { shownName } from '../file-text.js';
+import { shownName, writeBytes } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
+import { wordBytes } from '../word-bytes.js';
 
 interface Options extends ImageOptions {
   name?: string;
@@ -57,7 +58,7 @@ function print(view: View, path: string, options: Options): void {
   if (options.type !== undefined && type === undefined) {
     throw new PlyfsError('usage', `--type ${options.type}: write ${Object.keys(types).join(', ')}`, { exitStatus: 2 });
   }
-  const pattern = options.name === undefined ? undefined : globPattern(nameFromText(options.name));
+  const pattern = options.name === undefined ? undefined : globPattern(wordBytes(options.name));
   const found: Found[] = [];
   for (const entry of walk(view, path, Number(options.maxdepth ?? Number.POSITIVE_INFINITY))) {
     if (type !== undefined && entry.type !== type) continue;
@@ -68,12 +69,12 @@ function print(view: View, path: string, options: Options): void {
     const objects = found.map((entry) => ({ path: textFromName(entry.path), kind: kindName(entry.type) }));
     process.stdout.write(`${JSON.stringify(objects, undefined, 2)}\n`);
   } else if (options.print0 === true) {
-    process.stdout.write(Buffer.from(found.map((entry) => `${entry.path}\0`).join(''), 'latin1'));
-  } else process.stdout.write(found.map((entry) => `${shownName(entry.path)}\n`).join(''));
+    writeBytes(found.map((entry) => `${entry.path}\0`).join(''));
+  } else writeBytes(found.map((entry) => `${shownName(entry.path)}\n`).join(''));
 }
 
 function* walk(view: View, path: string, maxDepth: number): Generator<Found> {
-  const start = nameFromText(path);
+  const start = wordBytes(path);
   const node = view.get(start, false);
   const name = (start.split('/').findLast((part) => part !== '') ?? '/') as Name; // a part of a Name
   yield { name, type: view.type(node), node, path: start };

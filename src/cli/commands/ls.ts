@@ -1,11 +1,12 @@
 /** plyfs ls: a directory of an image, without mounting it. */
 
 import { dirType } from '../../base/mode.js';
-import { type Name, nameFromText, textFromName } from '../../base/name.js';
+import { type Name, textFromName } from '../../base/name.js';
 import type { View, ViewEntry } from '../../image/view.js';
 import { newCommand } from '../command.js';
-import { fullTimeText, modeText, shownName, sizeOrDevice } from '../file-text.js';
+import { fullTimeText, modeText, shownName, sizeOrDevice, writeBytes } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
+import { wordBytes } from '../word-bytes.js';
 
 interface Options extends ImageOptions {
   all?: boolean;
@@ -29,8 +30,9 @@ export const command = withImage(
   .option('--json', 'print a JSON array')
   .action((image: string, path: string, options: Options) =>
     withView(image, options, (view) => {
-      const groups = groupsOf(view, nameFromText(path), options);
-      process.stdout.write(options.json === true ? jsonText(view, groups) : plainText(view, groups, options));
+      const groups = groupsOf(view, wordBytes(path), options);
+      if (options.json === true) process.stdout.write(jsonText(view, groups));
+      else writeBytes(plainText(view, groups, options));
     }),
   );
 

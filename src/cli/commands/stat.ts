@@ -1,11 +1,12 @@
 /** plyfs stat: attributes of files of an image, and the layer that each comes from. */
 
 import { dirType, kindName, typeOfMode } from '../../base/mode.js';
-import { nameFromText, textFromName } from '../../base/name.js';
+import { textFromName } from '../../base/name.js';
 import type { View } from '../../image/view.js';
 import { newCommand } from '../command.js';
 import { fullTimeText, modeText, sizeOrDevice } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
+import { wordBytes } from '../word-bytes.js';
 
 interface Options extends ImageOptions {
   dereference?: boolean;
@@ -31,7 +32,7 @@ export const command = withImage(
 type Facts = ReturnType<typeof factsOf>;
 
 function factsOf(view: View, path: string, follow: boolean) {
-  const node = view.get(nameFromText(path), follow);
+  const node = view.get(wordBytes(path), follow);
   const a = view.attributes(node);
   const { number, layer, history } = view.layerOf(node);
   const xattrs = Object.fromEntries([...view.xattrs(node)].map(([name, value]) => [textFromName(name), xattrText(value)]));
