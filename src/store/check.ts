@@ -1,10 +1,11 @@
 /** `plyfs check`: does every blob hash to its name, and does every image have what it needs? */
 
 import { createHash } from 'node:crypto';
-import { createReadStream, rmSync } from 'node:fs';
+import { createReadStream, rmSync, statSync } from 'node:fs';
 import type { Digest } from '../base/digest.js';
 import type { StoredImage } from './catalog.js';
 import { namesIn } from './collect.js';
+import { isWritable } from './durable.js';
 import type { Store } from './store.js';
 
 export interface Finding {
@@ -20,6 +21,8 @@ export interface CheckResult {
   readonly findings: readonly Finding[];
   readonly blobs: number;
   readonly bytes: number;
+  /** Files of loads that were killed: `prune` removes them. Unknown, so none, while somebody is adding. */
+  readonly unfinished: { readonly files: number; readonly bytes: number };
 }
 
 /** Reads every blob. With `repair`: damaged blobs, images that lack a blob, and names without an image are removed, so that loading or
@@ -48,7 +51,23 @@ export async function checkStore(store: Store, repair: boolean): Promise<CheckRe
     }
   }
   findings.push(...(await checkCatalog(store, present, repair)));
-  return { findings, blobs: present.size, bytes };
+  return { findings, blobs: present.size, bytes, unfinished: repair ? unfinishedIn(store) : unfinishedNow(store) };
+}
+
+function unfinishedNow(store: Store): CheckResult['unfinished'] {
+  // whoever may only read the store cannot ask the lock
+  using lock = isWritable(store.path('adding')) ? store.tryLockForRemoving() : undefined;
+  return lock === undefined ? { files: 0, bytes: 0 } : unfinishedIn(store);
+}
+
+function unfinishedIn(store: Store): CheckResult['unfinished'] {
+  const names = namesIn(store.path('tmp'));
+  return { files: names.length, bytes: names.reduce((sum, name) => sum + sizeOf(store.path('tmp', name)), 0) };
+}
+
+/** 0 where it has gone meanwhile. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 async function checkCatalog(store: Store, present: ReadonlySet<Digest>, repair: boolean): Promise<Finding[]> {

@@ -1,6 +1,6 @@
 /** Files that appear whole or not at all: written beside, fsynced, renamed, directory fsynced. */
 
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Puts `bytes` at `path` in one step. PRE: `temporary` lies on the same file system. */
@@ -47,4 +47,15 @@ export function ensureDirectory(path: string): void {
 /** `error` says that there is no such file. */
 export function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+/** Whether this process may write there; false also where there is nothing. */
+export function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return false;
+  }
 }

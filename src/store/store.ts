@@ -1,7 +1,7 @@
 /** A store: images, their names and their blobs under one directory. Layout and promises: native-notes/store-format.md. */
 
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
@@ -9,7 +9,7 @@ import { log } from '../observe/log.js';
 import { outerId } from '../sys/user.js';
 import { Blobs } from './blobs.js';
 import { Catalog } from './catalog.js';
-import { ensureDirectory, isMissing, putFile } from './durable.js';
+import { ensureDirectory, isMissing, isWritable, putFile } from './durable.js';
 import { FileLock } from './lock.js';
 
 const formatText = 'plyfs store 1\n';
@@ -30,16 +30,6 @@ export function defaultRoot(): string {
 function isMachineRoot(): boolean {
   if (process.getuid?.() !== 0) return false;
   return outerId(0) === 0 || isWritable(existsSync(machineRoot) ? machineRoot : machineParent);
-}
-
-function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-    return false;
-  }
 }
 
 export class Store {

@@ -147,6 +147,7 @@ test('prune removes what a killed load left, and images without a name', async (
   const kept = await addImage(store, 'docker.io/library/app:1', 'a');
   const dangling = await addImage(store, undefined, 'b');
   writeFileSync(store.temporary(), 'half a blob');
+  assert.deepEqual((await checkStore(store, false)).unfinished, { files: 1, bytes: 11 });
   store.blobs.putDocument(Buffer.from('nobody needs this'), store.temporary());
   const { deleted, collected } = await pruneStore(store, false);
   assert.deepEqual(
@@ -155,6 +156,7 @@ test('prune removes what a killed load left, and images without a name', async (
   );
   assert.equal(collected.blobs.length, 4);
   assert.deepEqual(readdirSync(store.path('tmp')), []);
+  assert.deepEqual((await checkStore(store, false)).unfinished, { files: 0, bytes: 0 });
   assert.deepEqual([...store.catalog().images.keys()], [kept.id]);
   assert.deepEqual((await checkStore(store, false)).findings, []);
 });

@@ -21,10 +21,17 @@ export const command = newCommand(
     if (options.json === true) process.stdout.write(`${JSON.stringify({ ...result, notes }, undefined, 2)}\n`);
     else {
       process.stdout.write([...result.findings.map(describe), ...notes.map((note) => `${sentenceOf(note)}\n`)].join(''));
+      process.stdout.write(unfinishedText(result));
       process.stdout.write(`${store.root}: ${result.blobs} blobs, ${sizeText(result.bytes)}: ${summary(result.findings)}\n`);
     }
     if (result.findings.some((finding) => finding.repair === undefined)) process.exitCode = 1;
   });
+
+function unfinishedText({ unfinished: { files, bytes } }: CheckResult): string {
+  if (files === 0) return '';
+  const left = files === 1 ? '1 unfinished file is' : `${files} unfinished files are`;
+  return `note: ${left} left of what was killed (${sizeText(bytes)}): plyfs prune removes them\n`;
+}
 
 /** Of the images that are whole. */
 function notesOf(store: Store, { findings }: CheckResult): LayerNote[] {
