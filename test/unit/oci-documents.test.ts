@@ -56,8 +56,10 @@ test('a manifest is read back as written, unknown fields ignored', () => {
 });
 
 test('deep JSON and odd keys do no harm', () => {
-  assert.throws(() => parseManifest(bytes('['.repeat(2_000_000)), 'm'), /not JSON/);
-  assert.throws(() => parseManifest(bytes(`${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`), 'm'), /schemaVersion/);
+  assert.throws(() => parseManifest(bytes('['.repeat(2_000_000)), 'm'), /more than 1000 deep/);
+  assert.throws(() => parseManifest(bytes(`${'{"a":'.repeat(1001)}1${'}'.repeat(1001)}`), 'm'), /more than 1000 deep/);
+  assert.throws(() => parseManifest(bytes(`${'{"a":'.repeat(1000)}1${'}'.repeat(1000)}`), 'm'), /schemaVersion/);
+  assert.throws(() => parseManifest(bytes(`{"a":"${'[\\"{'.repeat(1001)}"}`), 'm'), /schemaVersion/, 'brackets in a text');
   assert.throws(() => parseManifest(bytes('{"__proto__":{"schemaVersion":2}}'), 'm'), /schemaVersion/);
 });
 
