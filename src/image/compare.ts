@@ -99,7 +99,9 @@ class Walk {
     return [
       ...gone.filter((child) => child.before !== undefined),
       ...vanished.map((name): Child => ({ name, before: undefined, after: undefined, type: 0 })),
-      ...entries.map(({ name, node, type }): Child => ({ name, before: find(name), after: node, type })),
+      ...entries.map(({ name, node, type, isRelinked }): Child => {
+        return { name, before: isRelinked === true ? undefined : find(name), after: node, type };
+      }),
     ];
   }
 

@@ -10,6 +10,7 @@ import { opaqueEntry, whiteoutEntry } from '../layers/tar-markers.js';
 import { TarWriter } from '../tar/writer.js';
 import { compareTrees, type Step, unreadable } from './compare.js';
 import { hasSameContent } from './diff.js';
+import { isSameMap } from './same-object.js';
 import { storedXattrs, TreeEntries } from './tree-entry.js';
 import type { NodeNumber, TreeView } from './tree-view.js';
 
@@ -177,8 +178,4 @@ function isSameOwnerAndMode(was: Attributes, is: Attributes): boolean {
 
 function isSameTime(was: Attributes, is: Attributes): boolean {
   return was.mtimeSec === is.mtimeSec && was.mtimeNsec === is.mtimeNsec;
-}
-
-function isSameMap(a: ReadonlyMap<Name, Buffer>, b: ReadonlyMap<Name, Buffer>): boolean {
-  return a.size === b.size && [...a].every(([key, value]) => b.get(key)?.equals(value) === true);
 }

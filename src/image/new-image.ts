@@ -38,10 +38,19 @@ export function newName(text: string | undefined): string | undefined {
 /** Makes the image and its name visible in one step; returns its ID. PRE: the caller holds lockForAdding, and the layer is in the store.
  *  PlyfsError `change` for an instruction that is not allowed. */
 export async function putNewImage(store: Store, image: NewImage): Promise<Digest> {
-  const { parent, layer } = image;
-  const bytes = Buffer.from(JSON.stringify(configOf(store, image)));
-  const config = parseImageConfig(bytes, 'the new config');
+  const { parent, layer, name } = image;
   const layers = [...(parent?.layers ?? []), ...(layer === undefined ? [] : [layer])];
+  return putImage(store, configOf(store, image), { layers, parent: parent?.id, name });
+}
+
+/** The same with a config that the caller made; its diffIDs are those of `layers`. */
+export async function putImage(
+  store: Store,
+  document: Readonly<Record<string, unknown>>,
+  { layers, parent, name }: Pick<StoredImage, 'layers' | 'parent'> & { readonly name: string | undefined },
+): Promise<Digest> {
+  const bytes = Buffer.from(JSON.stringify(document));
+  const config = parseImageConfig(bytes, 'the new config');
   const id = store.blobs.putDocument(bytes, store.temporary());
   const manifest = encodeManifest(
     { mediaType: mediaTypes.config, digest: id, size: bytes.length },
@@ -54,11 +63,11 @@ export async function putNewImage(store: Store, image: NewImage): Promise<Digest
     created: config.created,
     added: new Date().toISOString(),
     layers,
-    parent: parent?.id,
+    parent,
   };
   await store.change((catalog) => {
     if (!catalog.images.has(id)) catalog.images.set(id, stored);
-    if (image.name !== undefined) catalog.names.set(image.name, id);
+    if (name !== undefined) catalog.names.set(name, id);
   });
   return id;
 }
@@ -71,13 +80,18 @@ export function sourceDateEpoch(): number | undefined {
   throw new PlyfsError('usage', `SOURCE_DATE_EPOCH is "${text}", not a number of seconds`, { exitStatus: 2 });
 }
 
+/** The time of what is made now, RFC 3339. */
+export function creationTime(): string {
+  const epoch = sourceDateEpoch();
+  return new Date(epoch === undefined ? Date.now() : epoch * 1000).toISOString();
+}
+
 /** What belongs to the parent alone: docker notes there which container it was committed from. */
-const parentOnly: readonly string[] = ['container', 'container_config', 'id', 'parent'];
+export const parentOnly: readonly string[] = ['container', 'container_config', 'id', 'parent'];
 
 function configOf(store: Store, image: NewImage): Record<string, unknown> {
   const { parent, layer, author, comment } = image;
-  const epoch = sourceDateEpoch();
-  const created = new Date(epoch === undefined ? Date.now() : epoch * 1000).toISOString();
+  const created = creationTime();
   const base = parent === undefined ? undefined : readStoredConfig(store, parent.id);
   const known = Object.entries(base?.document ?? {}).filter(([key]) => !parentOnly.includes(key));
   const former = objectOf(base?.document.config);
@@ -100,7 +114,7 @@ function configOf(store: Store, image: NewImage): Record<string, unknown> {
 }
 
 /** The parent's own entries. Where it tells nothing of its layers, one entry for each: history and layers go one to one (I-5). */
-function formerHistory(base: ImageConfig | undefined): unknown[] {
+export function formerHistory(base: ImageConfig | undefined): unknown[] {
   if (base === undefined) return [];
   const { history } = base.document;
   if (Array.isArray(history) && history.length > 0) return history;
@@ -122,10 +136,10 @@ function ociType(mediaType: string): string {
   return mediaType === mediaTypes.dockerLayerGzip ? mediaTypes.layerGzip : mediaType;
 }
 
-function objectOf(value: unknown): Readonly<Record<string, unknown>> {
+export function objectOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
-function textsOf(value: unknown): string[] {
+export function textsOf(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }

@@ -23,6 +23,17 @@ export interface ViewEntry {
   readonly name: Name;
   readonly type: number;
   readonly node: NodeNumber;
+  /** Of listUpper: the name as such is new, whatever was here before, because it belongs to other names now. */
+  readonly isRelinked?: boolean;
+}
+
+/** What the upper itself holds of a directory. */
+export interface UpperListing {
+  readonly entries: readonly ViewEntry[];
+  /** Names of lower layers that do not show. */
+  readonly whiteouts: readonly Name[];
+  /** Names that vanished while they were looked at. */
+  readonly vanished: readonly Name[];
 }
 
 export interface OpenedFile extends FileData {
@@ -114,7 +125,7 @@ export class TreeView {
 
   /** What the upper itself holds of a directory: its objects and the names that its whiteouts hide, both sorted by bytes, and the names
    *  that vanished while they were looked at. Each object is looked at, the rest of the directory is not. PRE: hasUpper, a directory. */
-  listUpper(directory: NodeNumber): { entries: ViewEntry[]; whiteouts: Name[]; vanished: Name[] } {
+  listUpper(directory: NodeNumber): UpperListing {
     const { tree } = this.union;
     const { children, used } = this.union.loaded(directory);
     const entries: ViewEntry[] = [];
@@ -192,6 +203,16 @@ export class TreeView {
     return found;
   }
 
+  /** The node at a path of which no part is followed as a symlink. */
+  at(path: Name): NodeNumber | undefined {
+    let node: NodeNumber | undefined = this.root;
+    for (const name of partsOf(path)) {
+      if (node === undefined || this.type(node) !== dirType.dir) return undefined;
+      node = this.child(node, name);
+    }
+    return node;
+  }
+
   /** The names from the root to a node that has one. */
   pathOf(node: NodeNumber): Name[] {
     const { tree } = this.union;
@@ -216,6 +237,15 @@ export class TreeView {
   /** The layer that the node's bytes, or a directory's attributes, come from. */
   protected sourceOf(node: NodeNumber): Layer {
     return this.type(node) === dirType.dir ? this.topOf(node).layer : this.union.locate(node).layer;
+  }
+
+  /** Whether two nodes, neither a directory, are one object of one layer. */
+  isSamePlace(node: NodeNumber, other: TreeView, otherNode: NodeNumber): boolean {
+    const { layer, ref } = this.union.locate(node);
+    const label = layer.label;
+    const place = other.union.locate(otherNode);
+    // Only tars number what they hold.
+    return ref !== 0 && ref === place.ref && label === place.layer.label;
   }
 
   /** The bytes of a regular file, in order. PRE: one. The chunks are the caller's to keep. */

@@ -235,3 +235,48 @@ test(
     assert.equal(ok(stage, '$PLYFS diff --content --xattrs on off; $PLYFS diff --verify off'), off);
   }),
 );
+
+test(
+  'squashed and rebased images are the same tree to umoci and podman, and skopeo reads them',
+  { skip: lacks('umoci', 'podman', 'skopeo', 'setcap', 'setfattr') },
+  withApp((stage) => {
+    ok(
+      stage,
+      `$PLYFS create --name web app; $PLYFS mount web mnt; cd mnt; ${changes}; cd ..; $PLYFS commit -q web app:2; $PLYFS umount mnt`,
+    );
+    ok(
+      stage,
+      '$PLYFS squash -q --onto app app:2 s:onto > id; $PLYFS squash app:2 s:all 2>&1 | grep "^plyfs: 3 layers of .* became one of"',
+    );
+    makeArchive(stage.path, 'newer', [
+      {
+        createdBy: 'ADD newer',
+        script: 'mkdir -p etc bin usr; echo newer > etc/issue; echo p2 > etc/passwd; touch -d @1 etc bin etc/*',
+      },
+    ]);
+    const said = ok(stage, '$PLYFS load -q -i newer.tar; $PLYFS rebase app:2 --from app --onto newer s:moved 2>&1 > moved');
+    assert.match(said, /^plyfs: \/etc\/passwd is in the moved layers, and the new base changed it: the image keeps its own$/m);
+    assert.match(said, /^plyfs: 1 layer above app moved, \d+ conflicts\n$/m);
+    const json = ok(stage, '$PLYFS rebase --json --dry-run app:2 --from app --onto newer');
+    assert.ok(json.includes('"kind": "both-changed",\n      "path": "/etc/passwd"') && json.includes('"id": null'), json);
+    ok(stage, '$PLYFS save -o three.tar s:onto s:all s:moved; mkdir layout; tar -C layout -xf three.tar');
+    const podman = 'podman --root $PWD/pr --runroot $PWD/prr --storage-driver overlay';
+    ok(stage, `${podman} load -q -i three.tar > /dev/null`);
+    try {
+      for (const [name, layers] of Object.entries({ onto: 3, all: 1, moved: 2 })) {
+        ok(stage, `umoci unpack --image layout:${name} bundle-${name} 2> unpack-log || { cat unpack-log; false; }`);
+        const script = `at=$(${podman} image mount s:${name}); for there in ./bundle-${name}/rootfs/ $at/; do $PLYFS diff --content --xattrs s:${name} $there; $PLYFS diff s:${name} $there; done`;
+        assert.equal(ok(stage, script).replaceAll('C /\n', ''), '', name);
+        const inspected = ok(stage, `skopeo inspect oci:layout:${name}`);
+        assert.equal((JSON.parse(inspected) as { Layers: string[] }).Layers.length, layers, name); // skopeo's own form
+        if (name !== 'moved')
+          assert.equal(ok(stage, `$PLYFS diff --content --xattrs app:2 s:${name}; $PLYFS diff app:2 s:${name}`), '');
+      }
+    } finally {
+      ok(
+        stage,
+        `${podman} image unmount -a > /dev/null; ${podman} rmi -af > /dev/null; umount -l pr/overlay 2> /dev/null || true`,
+      );
+    }
+  }),
+);

@@ -1,0 +1,90 @@
+/** The merged tree of an image in which the topmost layers are looked at as one: they stand to the layers below them as a container's upper
+ *  stands to its image. What squash and rebase are made of. */
+
+import type { Name } from '../base/name.js';
+import { type LayerDir, Listing } from '../layers/layer.js';
+import { flag } from '../layers/tar-index.js';
+import type { TarLayer } from '../layers/tar-layer.js';
+import { type NodeNumber, TreeView, type UpperListing, type ViewEntry } from './tree-view.js';
+
+/** Names of a directory that the layers above change although they do not hold them: names of lower files that they gave a further name.
+ *  True for those names themselves, false for the directories on the way. */
+type Relinked = Map<Name, boolean>;
+
+export class StackedView extends TreeView {
+  private readonly relinked = new Map<NodeNumber, Relinked>();
+
+  /** `stack` is top first; the first `above` of it are the layers above. `close` closes all. */
+  constructor(
+    label: string,
+    private readonly stack: readonly TarLayer[],
+    private readonly above: number,
+  ) {
+    super(label, stack);
+    for (const layer of stack.slice(0, above)) this.findRelinked(layer);
+  }
+
+  /** Whether the node's bytes, or a directory's attributes, come from the layers above. */
+  override isUpper(node: NodeNumber): boolean {
+    return this.stack.findIndex((layer) => layer === this.sourceOf(node)) < this.above;
+  }
+
+  override standing(directory: NodeNumber): 'alone' | 'merged' {
+    const { branches } = this.union.loaded(directory);
+    return branches.some((position, i) => i % 2 === 0 && position >= this.above) ? 'merged' : 'alone';
+  }
+
+  override listUpper(directory: NodeNumber): UpperListing {
+    const touched = this.touchedNames(directory);
+    const relinked = this.relinked.get(directory);
+    const entries: ViewEntry[] = [];
+    const whiteouts: Name[] = [];
+    for (const name of [...touched].sort()) {
+      const node = this.child(directory, name);
+      if (node === undefined) whiteouts.push(name);
+      else entries.push({ name, node, type: this.type(node), isRelinked: relinked?.get(name) === true });
+    }
+    return { entries, whiteouts, vanished: [] };
+  }
+
+  /** What the layers above hold, hide or relink in a directory. */
+  private touchedNames(directory: NodeNumber): Set<Name> {
+    const { branches } = this.union.loaded(directory);
+    const names = new Set<Name>(this.relinked.get(directory)?.keys());
+    const listing = new Listing();
+    for (let i = 0; i < branches.length && branches[i]! < this.above; i += 2) {
+      listing.clear();
+      this.stack[branches[i]!]!.list(branches[i + 1] as LayerDir, listing); // pairs, see Directory.branches
+      for (const list of [listing.names, listing.links, listing.whiteouts]) for (const name of list) names.add(name);
+    }
+    return names;
+  }
+
+  /** Hard links of a layer above to files of the layers below: all names of such a file have to be written together (T-5). */
+  private findRelinked({ index }: TarLayer): void {
+    for (let entry = 0; entry < index.entries; entry++) {
+      if (!index.has(entry, flag.lowerLink)) continue;
+      const path = index.path(entry);
+      const node = this.at(path);
+      if (node === undefined || this.isUpper(node)) continue;
+      const { ino } = this.attributes(node);
+      const { layer, ref } = this.union.locate(node);
+      const names = (layer as TarLayer).namesOf((layer as TarLayer).index.first(ref) + 1); // this view's layers are tars
+      for (const name of [path, index.target(entry), ...names]) {
+        const peer = this.at(name);
+        if (peer !== undefined && this.attributes(peer).ino === ino) this.noteRelinked(name);
+      }
+    }
+  }
+
+  private noteRelinked(path: Name): void {
+    const parts = path.split('/') as Name[]; // parts of a Name are Names
+    let at = this.root;
+    for (const [i, name] of parts.entries()) {
+      const names = this.relinked.get(at) ?? new Map<Name, boolean>();
+      this.relinked.set(at, names);
+      names.set(name, names.get(name) === true || i === parts.length - 1);
+      at = this.child(at, name)!; // the caller found the path
+    }
+  }
+}
