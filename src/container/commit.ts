@@ -2,14 +2,15 @@
 
 import { PlyfsError } from '../base/errors.js';
 import { type CommitOptions, type Committed, commitUpper } from '../image/commit.js';
+import type { WhileStill } from '../image/still-layer.js';
 import { getContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 import { mountOf } from './containers.js';
 import { whileHeld } from './hold.js';
 
 export interface CommittedContainer extends Committed {
-  /** How long operations on its mount waited; undefined where it was not held. */
-  readonly heldMs: number | undefined;
+  /** How long operations on its mount waited: more than one time where files were written to before they could be read. */
+  readonly heldMs: readonly number[];
 }
 
 /** The daemon lets go by itself after this long. */
@@ -26,10 +27,9 @@ export async function commitContainer(
   const container = getContainer(store, text);
   const label = `container ${container.name}`;
   const mount = mountOf(container);
-  let heldMs: number | undefined;
-  const whileStill = async <T>(read: () => T): Promise<T> => {
-    if (mount === undefined || mount.isReadOnly || !pauses) return read();
-    const held = await whileHeld(mount, holdLimitMs, read);
+  const heldMs: number[] = [];
+  const whileStill: WhileStill = async (read) => {
+    const held = await whileHeld(mount!, holdLimitMs, read); // called only where there is one
     if (!held.isStill) {
       const advice = 'commit it with --pause=false and no writers, or unmount it first';
       throw new PlyfsError(
@@ -37,9 +37,13 @@ export async function commitContainer(
         `${label} has so many changes that it could not be held still while they were read: ${advice}`,
       );
     }
-    heldMs = held.heldMs;
+    heldMs.push(held.heldMs);
     return held.result;
   };
-  const committed = await commitUpper(store, container.upper, container.image, label, { ...options, whileStill });
+  const isHeld = mount !== undefined && !mount.isReadOnly && pauses;
+  const committed = await commitUpper(store, container.upper, container.image, label, {
+    ...options,
+    ...(isHeld ? { whileStill } : {}),
+  });
   return { ...committed, heldMs };
 }

@@ -6,7 +6,7 @@ import { PlyfsError } from '../base/errors.js';
 export type ControlRequest =
   | { command: 'stats' }
   | { command: 'unmount'; isLazy: boolean }
-  /** Holds all operations still until `release`, `forMs` at most. */
+  /** Holds all operations still until `release`, `forMs` at most. Answers `{ passes }`: whether writes may go past the daemon. */
   | { command: 'hold'; forMs: number }
   /** Answers whether the file system was still until now. */
   | { command: 'release' };

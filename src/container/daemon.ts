@@ -210,7 +210,7 @@ class Supervisor {
     if (this.holdEnds !== undefined) return { ok: false, error: 'the mount is held still already: try again in a moment' };
     if (!(await this.gate.hold(forMs))) return { ok: false, error: 'the mount did not come to rest in time: try again' };
     this.holdEnds = setTimeout(() => this.release(), forMs);
-    return { ok: true };
+    return { ok: true, result: { passes: this.prepared.driverOptions.io === 'passthrough' } };
   }
 
   /** Whether the mount was held until now. */

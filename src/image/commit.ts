@@ -5,9 +5,10 @@ import type { StoredImage, StoredLayer } from '../store/catalog.js';
 import type { Store } from '../store/store.js';
 import { applyChanges } from './config-change.js';
 import { LayerTar, type LayerTarOptions } from './layer-tar.js';
-import { locateStoredImage } from './located-image.js';
+import { type LocatedImage, locateStoredImage } from './located-image.js';
 import { newName, putNewImage, sourceDateEpoch } from './new-image.js';
 import { openUpper } from './open-tree.js';
+import { type TakenLayer, takeStillLayer, type WhileStill } from './still-layer.js';
 import { readStoredConfig } from './stored-config.js';
 import { TarIntake } from './tar-intake.js';
 
@@ -17,8 +18,8 @@ export interface CommitOptions extends Omit<LayerTarOptions, 'latestSec'> {
   readonly author?: string | undefined;
   readonly message?: string | undefined;
   readonly changes?: readonly string[];
-  /** Calls `read` while nobody writes to the upper. Without it the upper is read as it is. */
-  readonly whileStill?: <T>(read: () => T) => Promise<T>;
+  /** Holds still whoever writes to the upper, for a moment. Without it the upper is read as it is. */
+  readonly whileStill?: WhileStill;
 }
 
 export interface Committed {
@@ -43,8 +44,8 @@ export async function commitUpper(
   // What is wrong with the words is said before anything is read.
   applyChanges({}, changes ?? []);
   using _lock = await store.lockForAdding();
-  const taken = await takeLayer(store, upper, parent, label, options);
-  const { layer, warnings } = taken;
+  const image = locateStoredImage(store, parent, readStoredConfig(store, parent.id), label);
+  const { layer, warnings } = await takeLayer(store, upper, image, label, options);
   const id = await putNewImage(store, { parent, layer, name, author, comment, ...(changes === undefined ? {} : { changes }) });
   return { id, layer, warnings };
 }
@@ -52,19 +53,17 @@ export async function commitUpper(
 async function takeLayer(
   store: Store,
   upper: string,
-  parent: StoredImage,
+  image: LocatedImage,
   label: string,
   options: CommitOptions,
-): Promise<{ layer: StoredLayer | undefined; warnings: readonly string[] }> {
-  const { whileStill = async <T>(read: () => T) => read() } = options;
-  const image = locateStoredImage(store, parent, readStoredConfig(store, parent.id), label);
+): Promise<TakenLayer> {
+  const tarOptions = { ...options, latestSec: sourceDateEpoch() };
+  if (options.whileStill !== undefined) return takeStillLayer(store, upper, image, label, tarOptions, options.whileStill);
   const opened = await openUpper(store, upper, image, label);
   try {
     using intake = new TarIntake(store);
-    const tar = new LayerTar(opened.base, opened.tree, { ...options, latestSec: sourceDateEpoch() });
-    await whileStill(() => {
-      for (const chunk of tar.chunks()) intake.push(chunk);
-    });
+    const tar = new LayerTar(opened.base, opened.tree, tarOptions);
+    for (const chunk of tar.chunks()) intake.push(chunk);
     return { layer: tar.entries === 0 ? undefined : intake.finish(), warnings: tar.warnings };
   } finally {
     opened.close();

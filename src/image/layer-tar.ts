@@ -50,9 +50,10 @@ export class LayerTar {
     this.objects = new TreeEntries(after, this.writer, options.latestSec);
   }
 
-  /** The tar in chunks, each good until the next is asked for. PlyfsError `unreadable`. Once only. */
-  *chunks(): Generator<Buffer> {
-    for (const step of compareTrees(this.before, this.after, 'upper')) {
+  /** The tar in chunks, each good until the next is asked for; of `steps` where the trees were compared already. PlyfsError `unreadable`.
+   *  Once only. */
+  *chunks(steps: Iterable<Step> = compareTrees(this.before, this.after, 'upper')): Generator<Buffer> {
+    for (const step of steps) {
       try {
         yield* this.take(step);
       } catch (error) {

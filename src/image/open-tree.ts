@@ -46,7 +46,18 @@ export async function openContainer(store: Store, container: Container): Promise
 }
 
 /** The view of an upper, by whomever it was written, over an image. PlyfsError `no-upper`. */
-export async function openUpper(store: Store, upper: string, image: LocatedImage, label: string): Promise<OpenedTree> {
+export function openUpper(store: Store, upper: string, image: LocatedImage, label: string): Promise<OpenedTree> {
+  return openUpperAs(store, upper, image, label, (layers) => new TreeView(label, layers, true));
+}
+
+/** The same as a view that `make` makes of the layers, the upper among them. */
+export async function openUpperAs<T extends TreeView>(
+  store: Store,
+  upper: string,
+  image: LocatedImage,
+  label: string,
+  make: (layers: readonly Layer[]) => T,
+): Promise<OpenedTree & { readonly tree: T }> {
   if (statSync(upper, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new PlyfsError('no-upper', `the upper ${upper} is not a directory`);
   }
@@ -54,7 +65,7 @@ export async function openUpper(store: Store, upper: string, image: LocatedImage
   return closing(layers, () => {
     const base = layers.length === 0 ? undefined : new TreeView(image.label, layers);
     const { layer, descriptors } = directoryLayer(upper);
-    const tree = new TreeView(label, [layer, ...layers], true);
+    const tree = make([layer, ...layers]);
     return { label, tree, base, extent: 'upper', close: () => closeBoth(tree, descriptors) };
   });
 }
@@ -116,7 +127,7 @@ function closeBoth(tree: TreeView, descriptors: Descriptors): void {
 }
 
 /** The layers are closed where the tree on them cannot be made. */
-function closing(layers: readonly Layer[], make: () => OpenedTree): OpenedTree {
+function closing<T extends OpenedTree>(layers: readonly Layer[], make: () => T): T {
   try {
     return make();
   } catch (error) {

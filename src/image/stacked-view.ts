@@ -26,7 +26,7 @@ export class StackedView extends TreeView {
 
   /** Whether the node's bytes, or a directory's attributes, come from the layers above. */
   override isUpper(node: NodeNumber): boolean {
-    return this.stack.findIndex((layer) => layer === this.sourceOf(node)) < this.above;
+    return this.stack.indexOf(this.sourceOf(node) as TarLayer) < this.above; // the layers of this view are tars
   }
 
   override standing(directory: NodeNumber): 'alone' | 'merged' {

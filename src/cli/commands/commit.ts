@@ -45,16 +45,21 @@ export const command = newCommand(
   .option('--explicit-whiteouts', 'list what a replaced directory hides instead of marking it opaque')
   .option('-q, --quiet', 'print the ID only')
   .action(async (words: string[], options: Options) => {
-    const { id, warnings, layer, heldMs } = await commit(wordsOf(words, options), options);
+    const { id, warnings, layer, heldMs = [] } = await commit(wordsOf(words, options), options);
     for (const warning of warnings) process.stderr.write(`plyfs: ${warning}\n`);
-    if (options.quiet !== true && heldMs !== undefined)
-      process.stderr.write(`plyfs: the mount was held for ${Math.ceil(heldMs)} ms\n`);
+    if (options.quiet !== true && heldMs.length > 0) process.stderr.write(heldText(heldMs));
     if (options.quiet !== true && layer === undefined)
       process.stderr.write('plyfs: nothing has changed: the image has no new layer\n');
     process.stdout.write(`${id}\n`);
   });
 
-async function commit(words: readonly string[], options: Options): Promise<Committed & { heldMs?: number | undefined }> {
+function heldText(heldMs: readonly number[]): string {
+  const times = heldMs.map((ms) => Math.ceil(ms));
+  const again = times.length > 1 ? ', as files were written to before they were read' : '';
+  return `plyfs: the mount was held for ${times.join(', then ')} ms${again}\n`;
+}
+
+async function commit(words: readonly string[], options: Options): Promise<Committed & { heldMs?: readonly number[] }> {
   const { author, message, upper, onto } = options;
   const store = new Store();
   const common = (reference: string | undefined): CommitOptions => ({
