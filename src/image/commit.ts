@@ -8,7 +8,7 @@ import { LayerTar, type LayerTarOptions } from './layer-tar.js';
 import { type LocatedImage, locateStoredImage } from './located-image.js';
 import { newName, putNewImage, sourceDateEpoch } from './new-image.js';
 import { openUpper } from './open-tree.js';
-import { type TakenLayer, takeStillLayer, type WhileStill } from './still-layer.js';
+import { refuseUnstorable, type TakenLayer, takeStillLayer, type WhileStill } from './still-layer.js';
 import { readStoredConfig } from './stored-config.js';
 import { TarIntake } from './tar-intake.js';
 
@@ -64,6 +64,7 @@ async function takeLayer(
     using intake = new TarIntake(store);
     const tar = new LayerTar(opened.base, opened.tree, tarOptions);
     for (const chunk of tar.chunks()) intake.push(chunk);
+    refuseUnstorable(opened);
     return { layer: tar.entries === 0 ? undefined : intake.finish(), warnings: tar.warnings };
   } finally {
     opened.close();

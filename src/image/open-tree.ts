@@ -6,6 +6,7 @@ import { PlyfsError } from '../base/errors.js';
 import { Descriptors } from '../layers/descriptors.js';
 import { DirectoryLayer } from '../layers/directory-layer.js';
 import type { Layer } from '../layers/layer.js';
+import { UpperReader } from '../layers/upper-reader.js';
 import { type Container, findContainer } from '../store/containers.js';
 import { findImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
@@ -46,8 +47,13 @@ export async function openContainer(store: Store, container: Container): Promise
 }
 
 /** The view of an upper, by whomever it was written, over an image. PlyfsError `no-upper`. */
-export function openUpper(store: Store, upper: string, image: LocatedImage, label: string): Promise<OpenedTree> {
+export function openUpper(store: Store, upper: string, image: LocatedImage, label: string): Promise<OpenedUpper<TreeView>> {
   return openUpperAs(store, upper, image, label, (layers) => new TreeView(label, layers, true));
+}
+
+export interface OpenedUpper<T extends TreeView> extends OpenedTree {
+  readonly tree: T;
+  readonly upper: UpperReader;
 }
 
 /** The same as a view that `make` makes of the layers, the upper among them. */
@@ -57,16 +63,17 @@ export async function openUpperAs<T extends TreeView>(
   image: LocatedImage,
   label: string,
   make: (layers: readonly Layer[]) => T,
-): Promise<OpenedTree & { readonly tree: T }> {
+): Promise<OpenedUpper<T>> {
   if (statSync(upper, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new PlyfsError('no-upper', `the upper ${upper} is not a directory`);
   }
   const layers = image.layers.length === 0 ? [] : (await openStackOf(store, image)).map(({ layer }) => layer);
   return closing(layers, () => {
     const base = layers.length === 0 ? undefined : new TreeView(image.label, layers);
-    const { layer, descriptors } = directoryLayer(upper);
+    const descriptors = new Descriptors(descriptorLimit);
+    const layer = new UpperReader(upper, descriptors);
     const tree = make([layer, ...layers]);
-    return { label, tree, base, extent: 'upper', close: () => closeBoth(tree, descriptors) };
+    return { label, tree, base, upper: layer, extent: 'upper', close: () => closeBoth(tree, descriptors) };
   });
 }
 

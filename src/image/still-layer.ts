@@ -8,9 +8,10 @@ import type { Store } from '../store/store.js';
 import type { Step } from './compare.js';
 import { LayerTar, type LayerTarOptions } from './layer-tar.js';
 import type { LocatedImage } from './located-image.js';
-import { openUpperAs } from './open-tree.js';
+import { type OpenedUpper, openUpperAs } from './open-tree.js';
 import { racyMs, StillView } from './still-view.js';
 import { TarIntake } from './tar-intake.js';
+import type { TreeView } from './tree-view.js';
 
 /** Calls `read` while nobody changes the upper. `passes`: names and attributes stay, but files may be written to past the daemon. */
 export type WhileStill = <T>(read: (passes: boolean) => Promise<T>) => Promise<T>;
@@ -42,6 +43,7 @@ export async function takeStillLayer(
     try {
       const { base, tree } = opened;
       const steps = await whileStill((passes) => takeSteps(tree, () => tree.take(base), passes));
+      refuseUnstorable(opened);
       const taken = read(store, new LayerTar(base, tree, options), steps, tree, attempt < attempts);
       if (!('changed' in taken)) return taken;
       for (const path of taken.changed) copies.add(path);
@@ -70,6 +72,16 @@ function read(
   const changed = tree.changedSince();
   if (changed.length > 0) return { changed };
   return { layer: tar.entries === 0 ? undefined : intake.finish(), warnings: tar.warnings };
+}
+
+/** PRE: the whole upper was looked at. PlyfsError `wh-names` with the list of names that would be whiteouts in a layer (W-8). */
+export function refuseUnstorable({ upper, label }: OpenedUpper<TreeView>): void {
+  if (upper.unstorable.length === 0) return;
+  const list = upper.unstorable.map((path) => `/${textFromName(path)}`).sort();
+  throw new PlyfsError(
+    'wh-names',
+    `${label} holds files whose names begin with .wh., which an image cannot keep: rename or remove ${list.join(', ')}`,
+  );
 }
 
 async function takeSteps(tree: StillView, take: () => Step[], passes: boolean): Promise<Step[]> {

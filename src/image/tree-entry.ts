@@ -5,7 +5,7 @@ import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import type { EntryType, WriteEntry } from '../tar/entry.js';
 import type { TarWriter } from '../tar/writer.js';
-import type { NodeNumber, TreeView } from './tree-view.js';
+import type { NodeNumber, OpenedFile, TreeView } from './tree-view.js';
 
 const entryTypes = new Map<number, EntryType>([
   [dirType.reg, 'file'],
@@ -41,7 +41,7 @@ export class TreeEntries {
     if (first !== undefined) {
       yield* this.writer.add({ ...entry, type: 'hardlink', link: first, xattrs: new Map() });
     } else if (type === 'file') {
-      const file = this.tree.open(node);
+      const file = this.openFirst(node);
       try {
         yield* this.writer.add(entry, file);
       } finally {
@@ -51,6 +51,16 @@ export class TreeEntries {
       yield* this.writer.add(entry);
     }
     return true;
+  }
+
+  /** The name is no target for links where the file has vanished. */
+  private openFirst(node: NodeNumber): OpenedFile {
+    try {
+      return this.tree.open(node);
+    } catch (error) {
+      this.written.delete(this.tree.attributes(node).ino);
+      throw error;
+    }
   }
 
   /** The name under which the object was written before. Inode numbers of a view are unique, whatever layer the name is in (L-8). */

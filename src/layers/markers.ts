@@ -45,6 +45,8 @@ export const markerFormats = {
 
 /** Prefixes under which private xattrs are read, whatever the upper writes. */
 export const privatePrefixes = ['trusted.overlay.', 'user.overlay.', 'user.fuseoverlayfs.'] as const;
+/** Private xattr of an upper's root: files whose names begin with `.wh.` are files there (wh_names=allow), not whiteouts. */
+export const whNamesKey = 'plyfs.wh_names';
 const overrideStat = 'user.containers.override_stat';
 
 /** The private part of an xattr name (`opaque` of `trusted.overlay.opaque`), undefined for any other xattr (D-3). */

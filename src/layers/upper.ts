@@ -15,7 +15,15 @@ import { getxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
 import type { Descriptors } from './descriptors.js';
 import { DirectoryLayer, openDirectory } from './directory-layer.js';
 import type { LayerDir } from './layer.js';
-import { type MarkerFormat, markerFormats, opaqueName, privatePrefixes, whiteoutName, whiteoutPrefix } from './markers.js';
+import {
+  type MarkerFormat,
+  markerFormats,
+  opaqueName,
+  privatePrefixes,
+  whiteoutName,
+  whiteoutPrefix,
+  whNamesKey,
+} from './markers.js';
 import { decodeOrigin, decodePlainOrigin, encodePlainOrigin, type Origin } from './origin.js';
 
 const self = '' as Name;
@@ -56,6 +64,8 @@ export class Upper extends DirectoryLayer {
         `${path} cannot keep names that begin with .wh.: its disk has no extended attributes, so that such files are whiteouts there. Mount without wh_names=allow.`,
       );
     }
+    // For who commits the upper: the files look like whiteouts.
+    if (this.hasOrdinaryWhNames) this.setPrivate(this.rootFd, self, whNamesKey, yes);
   }
 
   /** What is made in the work directory must not get a group or ACLs from it (Linux ovl_workdir_create). */

@@ -307,3 +307,21 @@ test(
     }
   }),
 );
+
+test(
+  'names that wh_names=allow let in make a commit fail with their list, mounted or not',
+  { skip: lacks() },
+  withApp((stage) => {
+    ok(
+      stage,
+      '$PLYFS create --name web app; $PLYFS mount -o wh_names=allow web mnt; touch mnt/etc/.wh.passwd mnt/.wh.x; cat mnt/etc/passwd',
+    );
+    const sentence =
+      /container web holds files whose names begin with \.wh\., .* rename or remove \/\.wh\.x, \/etc\/\.wh\.passwd\n$/;
+    for (const end of ['$PLYFS umount mnt', ':']) {
+      assert.match(ok(stage, `$PLYFS commit web app:2 2>&1 && false || ${end}`), sentence);
+      assert.match(ok(stage, '$PLYFS diff web'), /^A \/etc\/\.wh\.passwd$/m);
+    }
+    assert.equal(ok(stage, '$PLYFS images -q | wc -l; ls store/tmp').trim(), '1');
+  }),
+);

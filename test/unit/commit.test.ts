@@ -3,8 +3,14 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { errno } from '../../src/base/errno.js';
+import { FsError } from '../../src/base/errors.js';
 import { newContainer } from '../../src/container/create.js';
 import { type CommitOptions, type Committed, commitUpper } from '../../src/image/commit.js';
+import { locateContainerImage } from '../../src/image/container-image.js';
+import { diffTrees } from '../../src/image/diff.js';
+import { LayerTar } from '../../src/image/layer-tar.js';
+import { openUpper } from '../../src/image/open-tree.js';
 import { readStoredConfig } from '../../src/image/stored-config.js';
 import { type Container, getContainer } from '../../src/store/containers.js';
 import { getImage } from '../../src/store/resolve.js';
@@ -202,4 +208,51 @@ test('a refused commit leaves nothing: a bad name, a bad change, a metacopy file
   assert.equal(store.catalog().images.size, 1);
   assert.deepEqual(readdirSync(store.path('tmp')), []);
   assert.equal(getContainer(store, 'web').image.id, container.image.id);
+});
+
+for (const { name, mark } of [
+  { name: 'of an upper that was mounted with wh_names=allow', mark: true },
+  { name: 'that are more than the empty file of a whiteout', mark: false },
+]) {
+  test(`files whose names begin with .wh. ${name} are listed, and nothing is committed`, { skip: needsRoot }, async () => {
+    const attribute = mark ? 'dir . xattr:trusted.overlay.plyfs.wh_names=y;' : '';
+    const [store, container] = await containerOf(
+      [base],
+      `${attribute} dir etc; file etc/.wh.hosts = x; dir .wh.d; file other = o`,
+    );
+    await assert.rejects(
+      commit(store, container),
+      /web holds files whose names begin with \.wh\., which an image cannot keep: rename or remove \/\.wh\.d, \/etc\/\.wh\.hosts$/,
+    );
+    assert.equal(store.catalog().images.size, 1);
+    assert.deepEqual(readdirSync(store.path('tmp')), []);
+    const { tree, base: image, close } = await openUpper(store, container.upper, locateContainerImage(store, container), 'web');
+    const listed = diffTrees(image, tree, 'upper').map(({ kind, path }) => `${kind} ${path}`);
+    close();
+    assert.equal(listed.includes('A etc/.wh.hosts'), mark);
+    assert.equal(listed.includes('D etc/hosts'), !mark);
+  });
+}
+
+test('a file that vanishes before it is read is told, and its other names are no links to nothing', {
+  skip: needsRoot,
+}, async () => {
+  const [store, container] = await containerOf([base], 'dir d; file d/a = a; link d/b -> d/a; link d/c -> d/a; file d/z = z');
+  const { tree, base: image, close } = await openUpper(store, container.upper, locateContainerImage(store, container), 'web');
+  const open = tree.open.bind(tree);
+  let opened = 0;
+  tree.open = (node) => {
+    if (opened++ === 0) throw new FsError(errno.ENOENT, 'a has vanished');
+    return open(node);
+  };
+  const tar = new LayerTar(image, tree, {});
+  const parts: Buffer[] = [];
+  for (const chunk of tar.chunks()) parts.push(Buffer.from(chunk));
+  close();
+  assert.deepEqual(tar.warnings, ['/d/a of web vanished while the upper was read']);
+  const lines: string[] = [];
+  new TarParser((entry) => {
+    lines.push(`${entry.type} ${entry.path} ${entry.link}`.trimEnd());
+  }).push(Buffer.concat(parts));
+  assert.deepEqual(lines.slice(-3), ['file d/b', 'hardlink d/c d/b', 'file d/z']);
 });
