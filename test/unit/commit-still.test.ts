@@ -1,7 +1,18 @@
 /** Commits of an upper that goes on changing: the image is the upper as it was while its writers were held. */
 
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -12,6 +23,7 @@ import { openTree } from '../../src/image/open-tree.js';
 import type { WhileStill } from '../../src/image/still-layer.js';
 import type { Container } from '../../src/store/containers.js';
 import { Store } from '../../src/store/store.js';
+import { clone } from '../../src/sys/file.js';
 import { buildTree } from '../fixture.js';
 import { assertSameTree } from '../same-tree.js';
 import { needsRoot, openDescriptors } from '../scratch.js';
@@ -36,6 +48,18 @@ async function newUpper(): Promise<[Store, Container]> {
     file usr/u mtime=5.0 = u`,
   );
   return [store, container];
+}
+
+/** Whether the disk shares blocks: then a file is not read again. */
+const clones = canClone();
+
+function canClone(): boolean {
+  const [a, b] = ['a', 'b'].map((name) => openSync(join(scratch, name), 'w+'));
+  try {
+    return clone(a!, b!); // two names were given
+  } finally {
+    for (const fd of [a!, b!]) closeSync(fd);
+  }
 }
 
 /** After the hold with this number (from 1) `change` is made. */
@@ -89,6 +113,7 @@ for (const { name, change } of [
   }, async () => {
     const [store, { upper, image }] = await newUpper();
     await rest();
+    await commitUpper(store, upper, image, 'web', { reference: 'app:first' });
     const file = join(upper, 'new/large');
     const { whileStill, holds } = changing({
       1: () => {
@@ -97,8 +122,8 @@ for (const { name, change } of [
       },
     });
     await commitUpper(store, upper, image, 'web', { reference: 'app:2', whileStill });
-    assert.equal(holds(), 2);
-    await assertSameTree(store, 'web', 'app:2', 'the state of the second hold');
+    assert.equal(holds(), clones ? 1 : 2);
+    await assertSameTree(store, clones ? 'app:first' : 'web', 'app:2', 'the state of the last hold');
     assert.deepEqual(readdirSync(store.path('tmp')), []);
   });
 }
