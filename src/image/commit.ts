@@ -6,7 +6,7 @@ import type { Store } from '../store/store.js';
 import { applyChanges } from './config-change.js';
 import { LayerTar, type LayerTarOptions } from './layer-tar.js';
 import { type LocatedImage, locateStoredImage } from './located-image.js';
-import { newName, putNewImage, sourceDateEpoch } from './new-image.js';
+import { addingTo, newName, putNewImage, sourceDateEpoch } from './new-image.js';
 import { openUpper } from './open-tree.js';
 import { refuseUnstorable, type TakenLayer, takeStillLayer, type WhileStill } from './still-layer.js';
 import { readStoredConfig } from './stored-config.js';
@@ -43,11 +43,12 @@ export async function commitUpper(
   const { author, changes, message: comment } = options;
   // What is wrong with the words is said before anything is read.
   applyChanges({}, changes ?? []);
-  using _lock = await store.lockForAdding();
-  const image = locateStoredImage(store, parent, readStoredConfig(store, parent.id), label);
-  const { layer, warnings } = await takeLayer(store, upper, image, label, options);
-  const id = await putNewImage(store, { parent, layer, name, author, comment, ...(changes === undefined ? {} : { changes }) });
-  return { id, layer, warnings };
+  return addingTo(store, async () => {
+    const image = locateStoredImage(store, parent, readStoredConfig(store, parent.id), label);
+    const { layer, warnings } = await takeLayer(store, upper, image, label, options);
+    const id = await putNewImage(store, { parent, layer, name, author, comment, ...(changes === undefined ? {} : { changes }) });
+    return { id, layer, warnings };
+  });
 }
 
 async function takeLayer(

@@ -7,8 +7,10 @@ import { hostPlatform, type Platform, parsePlatform } from '../oci/platform.js';
 import type { StoredLayer } from '../store/catalog.js';
 import type { Store } from '../store/store.js';
 import { decompressed } from '../tar/compression.js';
+import { applyChanges } from './config-change.js';
 import { exportTree } from './export.js';
-import { newName, putNewImage, sourceDateEpoch } from './new-image.js';
+import { naming, namingAsync } from './named-errors.js';
+import { addingTo, newName, putNewImage, sourceDateEpoch } from './new-image.js';
 import { openDirectoryTree } from './open-tree.js';
 import { StoredLinks } from './stored-links.js';
 import { TarIntake } from './tar-intake.js';
@@ -24,6 +26,8 @@ export interface ImportOptions {
 export interface Imported {
   readonly id: Digest;
   readonly layer: StoredLayer;
+  /** What could not be taken, as sentences. */
+  readonly warnings: readonly string[];
 }
 
 /** Imports the tar (plain, gzip or zstd) or directory at `path`. PlyfsError for what cannot be read, and for a tar that is none. */
@@ -41,38 +45,53 @@ export function importStream(
   from: string,
   options: ImportOptions,
 ): Promise<Imported> {
-  return importWith(store, from, options, async (intake) => {
-    const { bytes } = await decompressed(stream);
-    for await (const chunk of bytes) intake.push(chunk);
-  });
+  return importWith(store, from, options, (intake) => takeStream(stream, intake));
 }
 
 async function importWith(
   store: Store,
   from: string,
   options: ImportOptions,
-  fill: (intake: TarIntake) => void | Promise<void>,
+  fill: (intake: TarIntake) => Promise<readonly string[]>,
 ): Promise<Imported> {
+  const { changes, message } = options;
   const name = newName(options.reference);
   const platform = platformOf(options.platform);
-  using _lock = await store.lockForAdding();
-  using intake = new TarIntake(store);
-  await fill(intake);
-  const layer = intake.finish();
-  new StoredLinks(store).check([layer]);
-  const { changes, message } = options;
-  const comment = message ?? `Imported from ${from}`;
-  const id = await putNewImage(store, {
-    ...{ parent: undefined, layer, platform, comment, name },
-    ...(changes === undefined ? {} : { changes }),
+  // What is wrong with the words is said before anything is read.
+  applyChanges({}, changes ?? []);
+  return addingTo(store, async () => {
+    using intake = new TarIntake(store);
+    const label = from === '-' ? 'standard input' : from;
+    const warnings = await namingAsync(label, () => fill(intake));
+    const layer = naming(label, () => intake.finish());
+    new StoredLinks(store).check([layer]);
+    const comment = message ?? `Imported from ${from}`;
+    const id = await putNewImage(store, {
+      ...{ parent: undefined, layer, platform, comment, name },
+      ...(changes === undefined ? {} : { changes }),
+    });
+    return { id, layer, warnings };
   });
-  return { id, layer };
 }
 
-function takeDirectory(path: string, intake: TarIntake): void {
+async function takeStream(stream: AsyncIterable<Buffer>, intake: TarIntake): Promise<readonly string[]> {
+  const { bytes } = await decompressed(stream);
+  let isEmpty = true;
+  for await (const chunk of bytes) {
+    isEmpty &&= chunk.length === 0;
+    intake.push(chunk);
+  }
+  if (isEmpty) throw new PlyfsError('truncated', 'there is not a byte in it, so it is no tar');
+  return [];
+}
+
+async function takeDirectory(path: string, intake: TarIntake): Promise<readonly string[]> {
   const opened = openDirectoryTree(path);
+  const warnings: string[] = [];
+  const onWarning = (sentence: string) => warnings.push(sentence);
   try {
-    for (const chunk of exportTree(opened.tree, { latestSec: sourceDateEpoch() })) intake.push(chunk);
+    for (const chunk of exportTree(opened.tree, { latestSec: sourceDateEpoch(), onWarning })) intake.push(chunk);
+    return warnings;
   } finally {
     opened.close();
   }

@@ -9,6 +9,7 @@ import { mediaTypes } from '../oci/media-types.js';
 import { type Platform, platformText } from '../oci/platform.js';
 import { canonicalText, parseReference, withDefaultTag } from '../oci/reference.js';
 import type { StoredImage, StoredLayer } from '../store/catalog.js';
+import { collectNow } from '../store/collect.js';
 import type { Store } from '../store/store.js';
 import { applyChanges } from './config-change.js';
 import { readStoredConfig } from './stored-config.js';
@@ -33,6 +34,19 @@ export function newName(text: string | undefined): string | undefined {
   const reference = withDefaultTag(parseReference(text));
   if (reference.digest === undefined) return canonicalText(reference);
   throw new PlyfsError('reference', `"${text}" has a digest: a new name has a tag only`, { exitStatus: 2 });
+}
+
+/** Runs `add` while nobody removes blobs. Where it fails, what it put into the store goes again. */
+export async function addingTo<T>(store: Store, add: () => Promise<T>): Promise<T> {
+  const before = store.blobs.added.length;
+  try {
+    using _lock = await store.lockForAdding();
+    return await add();
+  } catch (error) {
+    const added = store.blobs.added.splice(before);
+    if (added.length > 0) collectNow(store, added);
+    throw error;
+  }
 }
 
 /** Makes the image and its name visible in one step; returns its ID. PRE: the caller holds lockForAdding, and the layer is in the store.

@@ -38,7 +38,19 @@ export async function openTree(store: Store, text: string, platform?: string): P
   if (container !== undefined) return openContainer(store, container);
   const layer = openStoredLayer(store, text);
   if (layer !== undefined) return lone(text, layer);
-  return openImageTree(store, await locateImage(store, text, platform));
+  return openImageTree(store, await locateNamed(store, text, platform));
+}
+
+/** What the name may have meant was looked for. */
+async function locateNamed(store: Store, text: string, platform: string | undefined): Promise<LocatedImage> {
+  try {
+    return await locateImage(store, text, platform);
+  } catch (error) {
+    const isNothing = !/^\.{0,2}\//.test(text) && !existsSync(text.replace(/#.*/, ''));
+    if (!isNothing || !(error instanceof PlyfsError) || error.code !== 'no-image') throw error;
+    const sentence = `there is no container or image ${text} in the store ${store.root}, and no such file`;
+    throw new PlyfsError('no-image', `${sentence} (plyfs ps -a and plyfs images list those there are)`, { cause: error });
+  }
 }
 
 /** A container's view as it is now, over that of its image. */

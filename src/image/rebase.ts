@@ -7,7 +7,7 @@ import type { Catalog, StoredImage } from '../store/catalog.js';
 import { getImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
 import { locateStoredImage } from './located-image.js';
-import { newName, putImage } from './new-image.js';
+import { addingTo, newName, putImage } from './new-image.js';
 import { rebasedConfig } from './rebase-config.js';
 import { type Conflict, conflictKinds, conflictText, findConflicts } from './rebase-conflicts.js';
 import { openStackOf } from './stack.js';
@@ -54,20 +54,21 @@ export async function rebaseImage(store: Store, image: StoredImage, base: Stored
     const both = `${options.imageName} is for ${image.platform}, ${options.baseName} for ${base.platform}`;
     throw new PlyfsError('platform', `${both}: an image cannot move to a base of another platform`);
   }
-  using _lock = await store.lockForAdding();
-  const oldBase = findOldBase(store.catalog(), image, base, options);
-  const movedLayers = image.layers.length - oldBase.count;
-  if (movedLayers === 0)
-    throw new PlyfsError('no-layer', `${options.imageName} has no layers above ${oldBase.label}: nothing moves`);
-  const conflicts = await conflictsOf(store, image, base, oldBase, options);
-  const refusal = refusalOf(conflicts, options.force === true);
-  if (refusal !== undefined || options.dryRun === true) return { id: undefined, oldBase, movedLayers, conflicts, refusal };
-  const layers = [...base.layers, ...image.layers.slice(oldBase.count)];
-  const read = (stored: StoredImage) => readStoredConfig(store, stored.id);
-  const old = oldBase.image === undefined ? undefined : read(oldBase.image);
-  const config = rebasedConfig(read(image), old, oldBase.count, read(base), layers);
-  const id = await putImage(store, config, { layers, parent: base.id, name });
-  return { id, oldBase, movedLayers, conflicts, refusal };
+  return addingTo(store, async () => {
+    const oldBase = findOldBase(store.catalog(), image, base, options);
+    const movedLayers = image.layers.length - oldBase.count;
+    if (movedLayers === 0)
+      throw new PlyfsError('no-layer', `${options.imageName} has no layers above ${oldBase.label}: nothing moves`);
+    const conflicts = await conflictsOf(store, image, base, oldBase, options);
+    const refusal = refusalOf(conflicts, options.force === true);
+    if (refusal !== undefined || options.dryRun === true) return { id: undefined, oldBase, movedLayers, conflicts, refusal };
+    const layers = [...base.layers, ...image.layers.slice(oldBase.count)];
+    const read = (stored: StoredImage) => readStoredConfig(store, stored.id);
+    const old = oldBase.image === undefined ? undefined : read(oldBase.image);
+    const config = rebasedConfig(read(image), old, oldBase.count, read(base), layers);
+    const id = await putImage(store, config, { layers, parent: base.id, name });
+    return { id, oldBase, movedLayers, conflicts, refusal };
+  });
 }
 
 async function conflictsOf(
@@ -124,7 +125,8 @@ function findOldBase(
 function namedOldBase(catalog: Catalog, image: StoredImage, from: string, imageName: string): OldBase {
   if (/^\d{1,4}$/.test(from)) {
     const count = Number(from);
-    if (count >= 1 && count <= image.layers.length) return { count, image: undefined, label: `its layer ${count}` };
+    if (count >= 1 && count <= image.layers.length)
+      return { count, image: undefined, label: count === 1 ? 'its lowest layer' : `its lowest ${count} layers` };
     throw new PlyfsError('no-layer', `${imageName} has layers 1 to ${image.layers.length}, not ${from}`, { exitStatus: 2 });
   }
   const old = getImage(catalog, from).image;

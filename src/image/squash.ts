@@ -9,7 +9,7 @@ import { applyChanges } from './config-change.js';
 import { exportTree } from './export.js';
 import { LayerTar } from './layer-tar.js';
 import { locateStoredImage } from './located-image.js';
-import { creationTime, formerHistory, newName, objectOf, parentOnly, putImage } from './new-image.js';
+import { addingTo, creationTime, formerHistory, newName, objectOf, parentOnly, putImage } from './new-image.js';
 import { openStackOf } from './stack.js';
 import { StackedView } from './stacked-view.js';
 import { readStoredConfig } from './stored-config.js';
@@ -53,13 +53,14 @@ export async function squashImage(store: Store, image: StoredImage, label: strin
       exitStatus: 2,
     });
   }
-  using _lock = await store.lockForAdding();
-  const config = readStoredConfig(store, image.id);
-  const layer = await flatten(store, image, config, label, options.keep);
-  const kept = image.layers.slice(0, options.keep);
-  const layers = layer === undefined ? kept : [...kept, layer];
-  const id = await putImage(store, squashedConfig(config, layers, count, options), { layers, parent: image.id, name });
-  return { id, layer, count };
+  return addingTo(store, async () => {
+    const config = readStoredConfig(store, image.id);
+    const layer = await flatten(store, image, config, label, options.keep);
+    const kept = image.layers.slice(0, options.keep);
+    const layers = layer === undefined ? kept : [...kept, layer];
+    const id = await putImage(store, squashedConfig(config, layers, count, options), { layers, parent: image.id, name });
+    return { id, layer, count };
+  });
 }
 
 async function flatten(

@@ -38,7 +38,7 @@ export async function takeStillLayer(
 ): Promise<TakenLayer> {
   const copies = new Set<Name>();
   for (let attempt = 1; ; attempt++) {
-    const still = { temporary: () => store.temporary(), copies: attempt === attempts ? ('all' as const) : copies };
+    const still = { store, copies: attempt === attempts ? ('all' as const) : copies };
     const opened = await openUpperAs(store, upper, image, label, (layers) => new StillView(label, layers, still));
     try {
       const { base, tree } = opened;

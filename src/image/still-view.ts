@@ -9,11 +9,13 @@ import { errnoOf } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import type { Content, Layer } from '../layers/layer.js';
+import type { Store } from '../store/store.js';
 import { clone, copyData, dataRanges, pread } from '../sys/file.js';
 import { closeFd } from '../sys/open.js';
 import { raiseNofile } from '../sys/process.js';
 import { statAt } from '../sys/stat.js';
 import { compareTrees, type Step, unreadable } from './compare.js';
+import { writing } from './tar-intake.js';
 import { type NodeNumber, type OpenedFile, TreeView } from './tree-view.js';
 
 /** Files up to this size are read at once, as long as all of them together fit. */
@@ -49,8 +51,8 @@ interface Taken {
 }
 
 export interface StillOptions {
-  /** A path for an unfinished file, on the disk of the store. */
-  readonly temporary: () => string;
+  /** Copies of files are made on its disk. */
+  readonly store: Store;
   /** What is to be taken at once, files as copies, because it was found changed afterwards: paths, or everything. */
   readonly copies: ReadonlySet<Name> | 'all';
 }
@@ -141,9 +143,17 @@ export class StillView extends TreeView {
   /** A file of our own with the same bytes, where that costs nothing or must be; undefined where not. */
   private copyOf({ fd }: Content, size: number, mustCopy: boolean): number | undefined {
     if (!mustCopy && !this.canClone) return undefined;
-    const temporary = this.options.temporary();
-    const copy = openSync(temporary, 'wx+', 0o600);
-    rmSync(temporary);
+    return writing(this.options.store, () => this.copyInto(this.unnamedFile(), fd, size, mustCopy));
+  }
+
+  private unnamedFile(): number {
+    const path = this.options.store.temporary();
+    const fd = openSync(path, 'wx+', 0o600);
+    rmSync(path);
+    return fd;
+  }
+
+  private copyInto(copy: number, fd: number, size: number, mustCopy: boolean): number | undefined {
     let keeps = false;
     try {
       this.canClone &&= clone(fd, copy);

@@ -2,7 +2,8 @@
 
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { DigestMeter } from '../base/digest.js';
-import { PlyfsError } from '../base/errors.js';
+import { errno } from '../base/errno.js';
+import { errnoOf, PlyfsError } from '../base/errors.js';
 import { TarIndexBuilder } from '../layers/tar-index-builder.js';
 import { mediaTypes } from '../oci/media-types.js';
 import type { StoredLayer } from '../store/catalog.js';
@@ -55,14 +56,16 @@ export class TarIntake implements Disposable {
   }
 }
 
-/** Errors of the disk as a sentence. */
-function writing(store: Store, act: () => void): void {
+/** Errors of the store's disk as a sentence. */
+export function writing<T>(store: Store, act: () => T): T {
   try {
-    act();
+    return act();
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === undefined || cause instanceof PlyfsError) throw cause;
-    const why = code === 'ENOSPC' || code === 'EDQUOT' ? 'its disk is full' : (cause as Error).message;
+    const { code } = cause as NodeJS.ErrnoException;
+    const number = errnoOf(cause);
+    if ((code === undefined && number === undefined) || cause instanceof PlyfsError) throw cause;
+    const isFull = code === 'ENOSPC' || code === 'EDQUOT' || number === errno.ENOSPC || number === errno.EDQUOT;
+    const why = isFull ? 'its disk is full' : (cause as Error).message;
     throw new PlyfsError('store', `the store ${store.root} cannot be written (${why}): nothing has changed`, { cause });
   }
 }

@@ -9,6 +9,9 @@ import { PlyfsError } from '../base/errors.js';
 import { isMissing, publish, putFile } from './durable.js';
 
 export class Blobs {
+  /** What this object has put there that was not there before. */
+  readonly added: Digest[] = [];
+
   constructor(private readonly root: string) {}
 
   path(digest: Digest): string {
@@ -54,14 +57,20 @@ export class Blobs {
   /** Keeps a document and returns its digest; `temporary` is a path on the store's file system. */
   putDocument(bytes: Uint8Array, temporary: string): Digest {
     const digest = sha256Of(bytes);
-    if (!this.has(digest)) putFile(this.path(digest), temporary, bytes);
+    if (this.has(digest)) return digest;
+    putFile(this.path(digest), temporary, bytes);
+    this.added.push(digest);
     return digest;
   }
 
   /** Takes over a finished, verified and fsynced temporary file as the blob `digest`. */
   adopt(temporary: string, digest: Digest): void {
-    if (this.has(digest)) rmSync(temporary);
-    else publish(temporary, this.path(digest));
+    if (this.has(digest)) {
+      rmSync(temporary);
+      return;
+    }
+    publish(temporary, this.path(digest));
+    this.added.push(digest);
   }
 
   /** The same for a saved index; the newer one stays. */

@@ -1,18 +1,41 @@
 /** Files that appear whole or not at all: written beside, fsynced, renamed, directory fsynced. */
 
-import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
+import { PlyfsError } from '../base/errors.js';
 
-/** Puts `bytes` at `path` in one step. PRE: `temporary` lies on the same file system. */
+/** Puts `bytes` at `path` in one step. PRE: `temporary` lies on the same file system. PlyfsError `store` where the disk is full. */
 export function putFile(path: string, temporary: string, bytes: Uint8Array | string): void {
-  const fd = openSync(temporary, 'wx', 0o600);
+  try {
+    writeWhole(temporary, bytes);
+    publish(temporary, path);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    const { code } = cause as NodeJS.ErrnoException; // Node's fs throws nothing else
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause;
+    throw new PlyfsError('store', `${path} cannot be written (its disk is full): nothing has changed`, { cause });
+  }
+}
+
+function writeWhole(path: string, bytes: Uint8Array | string): void {
+  const fd = openSync(path, 'wx', 0o600);
   try {
     writeFileSync(fd, bytes);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
-  publish(temporary, path);
 }
 
 /** Renames a file whose bytes are on disk to its place, and sees to it that the name is on disk too. */

@@ -101,8 +101,21 @@ test('what is no tar, and an unfinished one, leave nothing behind', async () => 
   const store = newStore();
   await storeImage(store, 'app:1', layers);
   const tar = await exportedTar(store, 'app:1');
-  await assert.rejects(importStream(store, Readable.from([Buffer.from('x'.repeat(2000))]), '-', { reference: 'bad:1' }));
-  await assert.rejects(importStream(store, Readable.from([tar.subarray(0, 1_500_000)]), '-', { reference: 'bad:1' }));
+  const importBytes = (parts: Buffer[], from: string, changes: string[] = []) =>
+    importStream(store, Readable.from(parts), from, { reference: 'bad:1', changes });
+  await assert.rejects(importBytes([Buffer.from('x'.repeat(2000))], '-'), /^PlyfsError: standard input: tar at byte 0/);
+  await assert.rejects(importBytes([tar.subarray(0, 1_500_000)], 'cut.tar'), /^PlyfsError: cut\.tar: .*cut off/);
+  await assert.rejects(importBytes([], '-'), /^PlyfsError: standard input: there is not a byte in it/);
+  await assert.rejects(importBytes([tar], '-', ['ADD x y']), /ADD is not allowed in a change/);
   await assert.rejects(importPath(store, '/nowhere.tar', {}), /there is no file \/nowhere.tar/);
   assert.equal(store.catalog().images.size, 1);
+});
+
+test('a directory with a socket is imported without it, and told so', { skip: needsRoot }, async () => {
+  const directory = join(scratch, 'with-socket');
+  mkdirSync(directory);
+  buildTree(directory, 'dir run; sock run/s; file f = f');
+  const store = newStore();
+  const { warnings } = await importPath(store, directory, { reference: 'flat:1' });
+  assert.deepEqual(warnings, [`/run/s of ${directory} is a socket, which a tar cannot hold: left out`]);
 });

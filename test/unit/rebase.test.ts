@@ -219,7 +219,7 @@ test('the old base is the one named, or of the same repository, or what both sha
   assert.equal(await counts({ baseName: 'other:1' }), 1);
   await assert.rejects(rebase(store, { from: 'base:2' }), /app:1 does not lie on base:2/);
   await assert.rejects(rebase(store, { from: '7' }), /app:1 has layers 1 to 3, not 7/);
-  await assert.rejects(rebase(store, { from: '3' }), /app:1 has no layers above its layer 3/);
+  await assert.rejects(rebase(store, { from: '3' }), /app:1 has no layers above its lowest 3 layers/);
   await storeImage(store, 'arm:1', ['file a = a'], { architecture: 'arm64' });
   await assert.rejects(rebase(store, { baseName: 'arm:1', from: '1' }), /app:1 is for linux\/amd64, arm:1 for linux\/arm64/);
   assert.equal(store.catalog().names.has('docker.io/library/app:2'), false);

@@ -70,7 +70,7 @@ async function commit(words: readonly string[], options: Options): Promise<Commi
   if (upper === undefined && onto === undefined) {
     const [container, reference, ...more] = words;
     if (container === undefined || more.length > 0) throw usage('name a container and perhaps the new image');
-    return commitContainer(store, container, common(reference), options.pause !== 'false');
+    return commitContainer(store, container, common(reference), !isNo(options.pause));
   }
   const [reference, ...more] = words;
   if (upper === undefined || onto === undefined || more.length > 0)
@@ -78,9 +78,16 @@ async function commit(words: readonly string[], options: Options): Promise<Commi
   return commitUpper(store, upper, getImage(store.catalog(), onto).image, upper, common(reference));
 }
 
-/** `-p web`: docker's flag has no value there, so what looks like one is the first word. */
+/** `-p web`: docker's flag has no value there, so what looks like one is the first word. `-p=false` is the flag's own form. */
 function wordsOf(words: readonly string[], { pause }: Options): readonly string[] {
-  return typeof pause === 'boolean' || pause === 'true' || pause === 'false' ? words : [pause, ...words];
+  if (typeof pause === 'boolean' || pause === 'true' || pause === 'false') return words;
+  if (/^=(true|false|[10])$/.test(pause)) return words;
+  if (pause.startsWith('=')) throw usage(`--pause is true or false, not ${pause.slice(1)}`);
+  return [pause, ...words];
+}
+
+function isNo(pause: string | boolean): boolean {
+  return ['false', '=false', '=0'].includes(String(pause));
 }
 
 function usage(sentence: string): PlyfsError {

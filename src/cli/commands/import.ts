@@ -38,5 +38,6 @@ export const command = newCommand(
     }
     const imported =
       source === '-' ? await importStream(store, process.stdin, '-', options) : await importPath(store, source, options);
+    for (const warning of imported.warnings) process.stderr.write(`plyfs: ${warning}\n`);
     process.stdout.write(`${imported.id}\n`);
   });
