@@ -3,9 +3,10 @@
 import { PlyfsError } from '../base/errors.js';
 import { type CommitOptions, type Committed, commitUpper } from '../image/commit.js';
 import type { WhileStill } from '../image/still-layer.js';
+import type { StoredImage } from '../store/catalog.js';
 import { getContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
-import { mountOf } from './containers.js';
+import { mountOfUpper } from './containers.js';
 import { whileHeld } from './hold.js';
 
 export interface CommittedContainer extends Committed {
@@ -16,20 +17,29 @@ export interface CommittedContainer extends Committed {
 /** The daemon lets go by itself after this long. */
 const holdLimitMs = 30_000;
 
+type Options = Omit<CommitOptions, 'whileStill'>;
+
 /** `pauses`: a mounted container is held still, so that the image is one state of it. PlyfsError `no-container`, `unsettled` where the
  *  reading took longer than a mount is held; and as commitUpper. */
-export async function commitContainer(
+export function commitContainer(store: Store, text: string, options: Options, pauses: boolean): Promise<CommittedContainer> {
+  const { name, upper, image } = getContainer(store, text);
+  return commitDirectory(store, upper, image, `container ${name}`, options, pauses);
+}
+
+/** The same of any upper directory: where plyfs has it mounted, the mount is held still. */
+export async function commitDirectory(
   store: Store,
-  text: string,
-  options: Omit<CommitOptions, 'whileStill'>,
+  upper: string,
+  image: StoredImage,
+  label: string,
+  options: Options,
   pauses: boolean,
 ): Promise<CommittedContainer> {
-  const container = getContainer(store, text);
-  const label = `container ${container.name}`;
-  const mount = mountOf(container);
+  const mount = pauses ? mountOfUpper(upper) : undefined;
   const heldMs: number[] = [];
+  if (mount === undefined || mount.isReadOnly) return { ...(await commitUpper(store, upper, image, label, options)), heldMs };
   const whileStill: WhileStill = async (read) => {
-    const held = await whileHeld(mount!, holdLimitMs, read); // called only where there is one
+    const held = await whileHeld(mount, holdLimitMs, read);
     if (!held.isStill) {
       const advice = 'commit it with --pause=false and no writers, or unmount it first';
       throw new PlyfsError(
@@ -40,10 +50,5 @@ export async function commitContainer(
     heldMs.push(held.heldMs);
     return held.result;
   };
-  const isHeld = mount !== undefined && !mount.isReadOnly && pauses;
-  const committed = await commitUpper(store, container.upper, container.image, label, {
-    ...options,
-    ...(isHeld ? { whileStill } : {}),
-  });
-  return { ...committed, heldMs };
+  return { ...(await commitUpper(store, upper, image, label, { ...options, whileStill })), heldMs };
 }

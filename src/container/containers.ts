@@ -1,6 +1,6 @@
 /** Containers and where they are mounted: what ps lists, and removing them. */
 
-import { closeSync, openSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, openSync, realpathSync } from 'node:fs';
 import { PlyfsError } from '../base/errors.js';
 import { type Container, getContainer, listContainers, removeContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
@@ -20,8 +20,14 @@ export function containerStates(store: Store): ContainerState[] {
 }
 
 /** The live mount of a container's view. */
-export function mountOf(container: Container, mounts: readonly FoundMount[] = findMounts()): FoundMount | undefined {
-  const upper = realpathSync(container.upper);
+export function mountOf(container: Container, mounts?: readonly FoundMount[]): FoundMount | undefined {
+  return mountOfUpper(container.upper, mounts);
+}
+
+/** The live mount on an upper directory; undefined also where there is no such directory. */
+export function mountOfUpper(path: string, mounts: readonly FoundMount[] = findMounts()): FoundMount | undefined {
+  if (!existsSync(path)) return undefined;
+  const upper = realpathSync(path);
   return mounts.findLast((mount) => mount.isAlive && mount.upper === upper);
 }
 

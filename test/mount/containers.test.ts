@@ -80,8 +80,13 @@ test(
     assert.equal(listed, ok(stage, '$PLYFS diff --verify web'));
     const committed = ok(stage, '$DUMP mnt > view; $PLYFS commit --nanoseconds -m m web app:2 2>&1');
     assert.match(committed, /the mount was held for \d+ ms\nsha256:[0-9a-f]{64}\n$/);
+    const byUpper = ok(
+      stage,
+      '$PLYFS commit --nanoseconds --upper "$($PLYFS inspect -f {{.GraphDriver.Data.UpperDir}} web)" --onto app app:u 2>&1',
+    );
+    assert.match(byUpper, /^plyfs: the mount was held for/, 'an upper that is mounted');
     ok(stage, '$PLYFS umount mnt; $PLYFS mount app:2 mnt; $DUMP mnt > image; $PLYFS umount mnt');
-    ok(stage, 'diff view image');
+    ok(stage, 'diff view image; $PLYFS diff --content --xattrs app:2 app:u > none; [ ! -s none ]');
     assert.equal(ok(stage, '$PLYFS diff web app:2'), '');
     // Exported and imported, it is the same again; a tar of it says the same as tar does.
     ok(

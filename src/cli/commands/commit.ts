@@ -1,8 +1,8 @@
 /** plyfs commit: the changes of a container, or of any upper, as an image. */
 
 import { PlyfsError } from '../../base/errors.js';
-import { commitContainer } from '../../container/commit.js';
-import { type CommitOptions, type Committed, commitUpper } from '../../image/commit.js';
+import { type CommittedContainer, commitContainer, commitDirectory } from '../../container/commit.js';
+import type { CommitOptions } from '../../image/commit.js';
 import { getImage } from '../../store/resolve.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
@@ -45,7 +45,7 @@ export const command = newCommand(
   .option('--explicit-whiteouts', 'list what a replaced directory hides instead of marking it opaque')
   .option('-q, --quiet', 'print the ID only')
   .action(async (words: string[], options: Options) => {
-    const { id, warnings, layer, heldMs = [] } = await commit(wordsOf(words, options), options);
+    const { id, warnings, layer, heldMs } = await commit(wordsOf(words, options), options);
     for (const warning of warnings) process.stderr.write(`plyfs: ${warning}\n`);
     if (options.quiet !== true && heldMs.length > 0) process.stderr.write(heldText(heldMs));
     if (options.quiet !== true && layer === undefined)
@@ -59,7 +59,7 @@ function heldText(heldMs: readonly number[]): string {
   return `plyfs: the mount was held for ${times.join(', then ')} ms${again}\n`;
 }
 
-async function commit(words: readonly string[], options: Options): Promise<Committed & { heldMs?: readonly number[] }> {
+async function commit(words: readonly string[], options: Options): Promise<CommittedContainer> {
   const { author, message, upper, onto } = options;
   const store = new Store();
   const common = (reference: string | undefined): CommitOptions => ({
@@ -75,7 +75,7 @@ async function commit(words: readonly string[], options: Options): Promise<Commi
   const [reference, ...more] = words;
   if (upper === undefined || onto === undefined || more.length > 0)
     throw usage('--upper and --onto belong together, with one name at most');
-  return commitUpper(store, upper, getImage(store.catalog(), onto).image, upper, common(reference));
+  return commitDirectory(store, upper, getImage(store.catalog(), onto).image, upper, common(reference), !isNo(options.pause));
 }
 
 /** `-p web`: docker's flag has no value there, so what looks like one is the first word. `-p=false` is the flag's own form. */
