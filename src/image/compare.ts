@@ -82,6 +82,7 @@ class Walk {
       stack.push({ path, children, next: 0, isMoved, isCovered: isCover || parent?.isCovered === true });
       return { kind: 'enter', path, before, after, isCover: isCover && this.extent === 'upper' };
     } catch (error) {
+      if (errnoOf(error) === errno.ENOENT && parent !== undefined) return { kind: 'vanished', path };
       throw unreadable(this.after, path, error);
     }
   }

@@ -57,7 +57,8 @@ export class LayerTar {
       try {
         yield* this.take(step);
       } catch (error) {
-        throw unreadable(this.after, step.path, error);
+        if (errnoOf(error) !== errno.ENOENT || step.kind !== 'object') throw unreadable(this.after, step.path, error);
+        this.warn(step.path, 'vanished while the upper was read');
       }
     }
     yield* this.writer.finish();
@@ -105,13 +106,8 @@ export class LayerTar {
       return;
     }
     yield* this.parents();
-    try {
-      yield* this.objects.write(after, path);
-      this.entries++;
-    } catch (error) {
-      if (errnoOf(error) !== errno.ENOENT) throw error;
-      this.warn(path, 'vanished while the upper was read');
-    }
+    yield* this.objects.write(after, path);
+    this.entries++;
   }
 
   private *whiteout(path: Name): Generator<Buffer> {

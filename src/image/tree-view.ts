@@ -109,7 +109,7 @@ export class TreeView {
     return this.union.tree.nodes.type(node);
   }
 
-  /** Sorted by bytes. PRE: a directory. */
+  /** Sorted by bytes, without what vanishes meanwhile. PRE: a directory. */
   list(directory: NodeNumber): ViewEntry[] {
     const { tree } = this.union;
     const { children, used } = this.union.loaded(directory);
@@ -117,8 +117,8 @@ export class TreeView {
     for (let i = 0; i < used; i++) {
       const entry = children[i]!;
       if (entry === 0 || tree.names.node(entry) === 0) continue;
-      const node = this.union.statEntry(entry);
-      entries.push({ name: tree.names.name(entry), type: tree.nodes.type(node), node });
+      const node = this.statIfThere(entry);
+      if (node !== undefined) entries.push({ name: tree.names.name(entry), type: tree.nodes.type(node), node });
     }
     return entries.sort(byName);
   }
@@ -192,15 +192,12 @@ export class TreeView {
   }
 
   xattrs(node: NodeNumber): Map<Name, Buffer> {
-    const found = new Map<Name, Buffer>();
     if (this.type(node) === dirType.dir) {
       const { layer, dir } = this.topOf(node);
-      for (const key of layer.listxattrDirectory(dir)) found.set(key, layer.getxattrDirectory(dir, key)!); // just listed
-    } else {
-      const { layer, dir, name, ref } = this.union.locate(node);
-      for (const key of layer.listxattr(dir, name, ref)) found.set(key, layer.getxattr(dir, name, ref, key)!); // just listed
+      return valuesOf(layer.listxattrDirectory(dir), (key) => layer.getxattrDirectory(dir, key));
     }
-    return found;
+    const { layer, dir, name, ref } = this.union.locate(node);
+    return valuesOf(layer.listxattr(dir, name, ref), (key) => layer.getxattr(dir, name, ref, key));
   }
 
   /** The node at a path of which no part is followed as a symlink. */
@@ -289,6 +286,16 @@ export class TreeView {
   close(): void {
     this.union.close();
   }
+}
+
+/** Without those that were removed since they were listed. */
+function valuesOf(keys: readonly Name[], get: (key: Name) => Buffer | undefined): Map<Name, Buffer> {
+  const found = new Map<Name, Buffer>();
+  for (const key of keys) {
+    const value = get(key);
+    if (value !== undefined) found.set(key, value);
+  }
+  return found;
 }
 
 /** Bytes [at, at + length) of a content, holes as zeros. PRE: within its size. */

@@ -119,3 +119,27 @@ test('a directory with a socket is imported without it, and told so', { skip: ne
   const { warnings } = await importPath(store, directory, { reference: 'flat:1' });
   assert.deepEqual(warnings, [`/run/s of ${directory} is a socket, which a tar cannot hold: left out`]);
 });
+
+test('what vanishes while a tree is exported is left out and told, and the tar is whole', { skip: needsRoot }, async () => {
+  const store = newStore();
+  await storeImage(store, 'app:1', ['file lower = l']);
+  const { upper } = await newContainer(store, 'app:1', 'web');
+  buildTree(upper, 'file a size=2000000; file b = b; file c = c; dir d; file d/x = x; file e = e');
+  const { tree, close } = await openTree(store, 'web');
+  const warnings: string[] = [];
+  const names: string[] = [];
+  const parser = new TarParser((entry) => {
+    names.push(entry.path);
+  });
+  for (const chunk of exportTree(tree, { onWarning: (sentence) => warnings.push(sentence) })) {
+    parser.push(Buffer.from(chunk));
+    for (const name of ['b', 'd']) rmSync(join(upper, name), { recursive: true, force: true });
+  }
+  parser.end();
+  close();
+  assert.deepEqual(names, ['./', 'a', 'c', 'e', 'lower']);
+  assert.deepEqual(
+    warnings,
+    ['b', 'd'].map((name) => `/${name} of container web vanished while it was read: left out`),
+  );
+});
