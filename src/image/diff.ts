@@ -1,6 +1,8 @@
 /** What changed between two trees, as docker diff tells it (C-1 to C-5): `A` added, `C` changed, `D` deleted, parents of a change `C`. */
 
 import type { Attributes } from '../base/attributes.js';
+import { errno } from '../base/errno.js';
+import { errnoOf } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import { compareTrees, type Step, unreadable } from './compare.js';
@@ -128,6 +130,8 @@ class Diff {
       aspects.push(...this.xattrAspects(before, after));
       return type === dirType.reg && this.options.content === true ? this.byContent(aspects, before, after) : aspects;
     } catch (error) {
+      // It vanished while it was looked at: somebody writes to the tree.
+      if (errnoOf(error) === errno.ENOENT) return [];
       throw unreadable(this.after, path, error);
     }
   }

@@ -1,6 +1,7 @@
 /** The merged tree of an image in which the topmost layers are looked at as one: they stand to the layers below them as a container's upper
  *  stands to its image. What squash and rebase are made of. */
 
+import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import { type LayerDir, Listing } from '../layers/layer.js';
 import { flag } from '../layers/tar-index.js';
@@ -21,7 +22,7 @@ export class StackedView extends TreeView {
     private readonly above: number,
   ) {
     super(label, stack);
-    for (const layer of stack.slice(0, above)) this.findRelinked(layer);
+    this.findRelinked();
   }
 
   /** Whether the node's bytes, or a directory's attributes, come from the layers above. */
@@ -60,20 +61,38 @@ export class StackedView extends TreeView {
     return names;
   }
 
-  /** Hard links of a layer above to files of the layers below: all names of such a file have to be written together (T-5). */
-  private findRelinked({ index }: TarLayer): void {
+  /** Hard links of the layers above to files of the layers below: all names of such a file have to be written together (T-5), those that
+   *  other layers below gave it as well. */
+  private findRelinked(): void {
+    const names = new Map<number, Name[]>();
+    for (const layer of this.stack.slice(0, this.above)) {
+      for (const { path, target, node, ino } of this.linksOf(layer)) {
+        if (this.isUpper(node)) continue;
+        const { layer: holder, ref } = this.union.locate(node);
+        const others = (holder as TarLayer).namesOf((holder as TarLayer).index.first(ref) + 1); // this view's layers are tars
+        names.set(ino, [...(names.get(ino) ?? []), path, target, ...others]);
+      }
+    }
+    if (names.size === 0) return;
+    for (const layer of this.stack.slice(this.above)) {
+      for (const { path, target, ino } of this.linksOf(layer)) names.get(ino)?.push(path, target);
+    }
+    for (const [ino, paths] of names) {
+      for (const path of paths) {
+        const peer = this.at(path);
+        if (peer !== undefined && this.attributes(peer).ino === ino) this.noteRelinked(path);
+      }
+    }
+  }
+
+  /** The hard links of a layer to files of the layers below it, as far as they show. */
+  private *linksOf({ index }: TarLayer): Generator<{ path: Name; target: Name; node: NodeNumber; ino: number }> {
     for (let entry = 0; entry < index.entries; entry++) {
       if (!index.has(entry, flag.lowerLink)) continue;
       const path = index.path(entry);
       const node = this.at(path);
-      if (node === undefined || this.isUpper(node)) continue;
-      const { ino } = this.attributes(node);
-      const { layer, ref } = this.union.locate(node);
-      const names = (layer as TarLayer).namesOf((layer as TarLayer).index.first(ref) + 1); // this view's layers are tars
-      for (const name of [path, index.target(entry), ...names]) {
-        const peer = this.at(name);
-        if (peer !== undefined && this.attributes(peer).ino === ino) this.noteRelinked(name);
-      }
+      if (node === undefined || this.type(node) === dirType.dir) continue;
+      yield { path, target: index.target(entry), node, ino: this.attributes(node).ino };
     }
   }
 

@@ -8,10 +8,12 @@ import { test } from 'node:test';
 import { textFromName } from '../../src/base/name.js';
 import { type Change, diffTrees } from '../../src/image/diff.js';
 import { LayerTar } from '../../src/image/layer-tar.js';
+import { StillView } from '../../src/image/still-view.js';
 import { TreeView } from '../../src/image/tree-view.js';
 import { Descriptors } from '../../src/layers/descriptors.js';
 import { DirectoryLayer } from '../../src/layers/directory-layer.js';
 import { TarLayer } from '../../src/layers/tar-layer.js';
+import { Store } from '../../src/store/store.js';
 import { openEngine } from '../in-process.js';
 import { Model } from '../model.js';
 import { Random, randomLayer, randomOperation } from '../random.js';
@@ -44,7 +46,9 @@ function check(stage: Stage, explicitWhiteouts: boolean): void {
     const layer = new LayerTar(before, after, { nanoseconds: true, explicitWhiteouts });
     const parts: Buffer[] = [];
     for (const chunk of layer.chunks()) parts.push(Buffer.from(chunk));
-    committed = tarLayer(stage, Buffer.concat(parts));
+    const bytes = Buffer.concat(parts);
+    assert.ok(stillTar(stage, before, explicitWhiteouts).equals(bytes), 'taken while held it is the same layer');
+    committed = tarLayer(stage, bytes);
     const sockets = new Set(layer.warnings.map((warning) => / \/(.*) of view is a socket/.exec(` ${warning}`)?.[1]));
     const view = new TreeView('committed', [committed, ...lowers]);
     for (const content of [false, true]) {
@@ -61,6 +65,23 @@ function check(stage: Stage, explicitWhiteouts: boolean): void {
     descriptors.close();
     after.close();
   }
+}
+
+/** The layer as a commit takes it of a mounted container. */
+function stillTar(stage: Stage, before: TreeView, explicitWhiteouts: boolean): Buffer {
+  const descriptors = new Descriptors(64);
+  const layers = [stage.paths.upper ?? '', ...stage.paths.lower].map((path) => new DirectoryLayer(path, path, descriptors));
+  const store = new Store(join(stage.directory, 'store'));
+  store.ensure();
+  const still = new StillView('view', layers, { store, copies: new Set() });
+  const steps = still.take(before);
+  const parts: Buffer[] = [];
+  const layer = new LayerTar(before, still, { nanoseconds: true, explicitWhiteouts });
+  for (const chunk of layer.chunks(steps)) parts.push(Buffer.from(chunk));
+  assert.deepEqual(still.changedSince(), []);
+  descriptors.close();
+  still.close();
+  return Buffer.concat(parts);
 }
 
 function tarLayer(stage: Stage, tar: Buffer): TarLayer {
