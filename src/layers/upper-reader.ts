@@ -41,10 +41,14 @@ export class UpperReader extends DirectoryLayer {
     readDirectory(fd, (name, type) => {
       if (name.startsWith(whiteoutPrefix) && name !== opaqueName) found.push([name, type]);
     });
-    for (const [name, type] of found) {
-      const isEmptyFile = type === dirType.reg && statAt(fd, name, this.scratchAttributes) && this.scratchAttributes.size === 0;
-      if (!isEmptyFile) this.unstorable.push(this.pathOf(dir, name));
-    }
+    for (const [name, type] of found) if (!this.isMarker(fd, name, type)) this.unstorable.push(this.pathOf(dir, name));
+  }
+
+  private isMarker(fd: number, name: Name, type: number): boolean {
+    const { scratchAttributes } = this;
+    if (!statAt(fd, name, scratchAttributes)) return true; // it is no longer there
+    // fuse-overlayfs makes devices 0:0 of such a name too.
+    return (type === dirType.reg && scratchAttributes.size === 0) || (type === dirType.chr && scratchAttributes.rdev === 0);
   }
 
   private pathOf(dir: LayerDir, name: Name): Name {

@@ -45,8 +45,8 @@ function randomLayers(random: Random): string[] {
       layers.length === 0
         ? []
         : filesOf(layers).filter((to) => !own.some(({ path }) => to === path || to.startsWith(`${path}/`)));
-    const links = Array.from({ length: targets.length === 0 ? 0 : random.below(3) }, () => {
-      return `link low${random.below(1000)} -> ${random.pick(targets).replaceAll('\xff', '\\xff')}`;
+    const links = Array.from({ length: targets.length === 0 ? 0 : random.below(3) }, (_, i) => {
+      return `link low${layers.length}${i} -> ${random.pick(targets).replaceAll('\xff', '\\xff')}`;
     });
     layers.push([text, ...links].join('; '));
   }
