@@ -16,6 +16,7 @@ import { locateImage } from './locate.js';
 import type { LocatedImage } from './located-image.js';
 import { openPrepared, openStackOf } from './stack.js';
 import { TreeView } from './tree-view.js';
+import { UpperView } from './upper-view.js';
 
 /** A tree, and what it is a change of: a container's image, the layers below an image's top one. */
 export interface OpenedTree {
@@ -59,8 +60,20 @@ export async function openContainer(store: Store, container: Container): Promise
 }
 
 /** The view of an upper, by whomever it was written, over an image. PlyfsError `no-upper`. */
-export function openUpper(store: Store, upper: string, image: LocatedImage, label: string): Promise<OpenedUpper<TreeView>> {
-  return openUpperAs(store, upper, image, label, (layers) => new TreeView(label, layers, true));
+export async function openUpper(
+  store: Store,
+  upper: string,
+  image: LocatedImage,
+  label: string,
+): Promise<OpenedUpper<UpperView>> {
+  const opened = await openUpperAs(store, upper, image, label, (layers) => new UpperView(label, layers));
+  try {
+    opened.tree.findIndexedNames(opened.base);
+    return opened;
+  } catch (error) {
+    opened.close();
+    throw error;
+  }
 }
 
 export interface OpenedUpper<T extends TreeView> extends OpenedTree {

@@ -68,9 +68,7 @@ export class StackedView extends TreeView {
     for (const layer of this.stack.slice(0, this.above)) {
       for (const { path, target, node, ino } of this.linksOf(layer)) {
         if (this.isUpper(node)) continue;
-        const { layer: holder, ref } = this.union.locate(node);
-        const others = (holder as TarLayer).namesOf((holder as TarLayer).index.first(ref) + 1); // this view's layers are tars
-        names.set(ino, [...(names.get(ino) ?? []), path, target, ...others]);
+        names.set(ino, [...(names.get(ino) ?? []), path, target, ...this.linkedNames(node)]);
       }
     }
     if (names.size === 0) return;

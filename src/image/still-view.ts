@@ -16,7 +16,8 @@ import { raiseNofile } from '../sys/process.js';
 import { statAt } from '../sys/stat.js';
 import { compareTrees, type Step, unreadable } from './compare.js';
 import { writing } from './tar-intake.js';
-import { type NodeNumber, type OpenedFile, TreeView } from './tree-view.js';
+import type { NodeNumber, OpenedFile, TreeView } from './tree-view.js';
+import { UpperView } from './upper-view.js';
 
 /** Files up to this size are read at once, as long as all of them together fit. */
 const smallBytes = 64 * 1024;
@@ -57,7 +58,7 @@ export interface StillOptions {
   readonly copies: ReadonlySet<Name> | 'all';
 }
 
-export class StillView extends TreeView {
+export class StillView extends UpperView {
   private readonly kept = new Map<NodeNumber, Kept>();
   private memoryLeft = memoryBytes;
   private descriptorsLeft = Math.floor(raiseNofile() / 2);
@@ -69,12 +70,13 @@ export class StillView extends TreeView {
     layers: readonly Layer[],
     private readonly options: StillOptions,
   ) {
-    super(label, layers, true);
+    super(label, layers);
   }
 
   /** Everything that the upper changes of `before`, taken now. PRE: nobody changes names or attributes; only once. */
   take(before: TreeView | undefined): Step[] {
     this.beganMs = Date.now();
+    this.findIndexedNames(before);
     const steps: Step[] = [];
     for (const step of compareTrees(before, this, 'upper')) {
       steps.push(step);

@@ -218,6 +218,14 @@ export class TreeView {
     return [...tree.pathOf(tree.directoryOf(entry).node)!, tree.names.name(entry)];
   }
 
+  /** Every name that the file has in its layer, as paths from its root. PRE: no directory. */
+  linkedNames(node: NodeNumber): Name[] {
+    const { layer, dir, name, ref } = this.union.locate(node);
+    const stored = new Attributes();
+    layer.stat(dir, name, ref, stored);
+    return layer.namesOf(stored.ino);
+  }
+
   /** The xattrs that a mount shows: those of overlays are not there. */
   shownXattrs(node: NodeNumber): Map<Name, Buffer> {
     const stored = this.xattrs(node);

@@ -156,7 +156,13 @@ for (const { name, io, script, read } of [
   );
 }
 
-for (const { name, needs, mount } of [
+for (const { name, needs, mount, more = '' } of [
+  {
+    name: 'kernel overlayfs with index=on, where all names of a file stay one,',
+    needs: [],
+    mount: 'mount -t overlay overlay -o lowerdir=lower,upperdir=up,workdir=wk,redirect_dir=on,metacopy=off,index=on mnt',
+    more: 'echo more >> bin/linked; touch -d @1000000000 bin/linked bin',
+  },
   {
     name: 'kernel overlayfs',
     needs: [],
@@ -170,7 +176,7 @@ for (const { name, needs, mount } of [
     withApp((stage) => {
       ok(stage, `mkdir lower; $PLYFS export app | tar -C lower --xattrs --xattrs-include='*' -xf -; ${mount}`);
       try {
-        ok(stage, `cd mnt; ${changes}`);
+        ok(stage, `cd mnt; ${changes}; ${more}`);
         ok(stage, 'cp -a mnt view; $PLYFS diff --content --xattrs ./view/ ./mnt/ > same; cat same; [ ! -s same ]');
       } finally {
         ok(stage, 'umount mnt');
