@@ -19,6 +19,18 @@ cp bin/tool bin/copy; setcap cap_net_raw+ep bin/tool
 mkfifo etc/p; mknod etc/null c 1 3; ln -s ../nowhere etc/l; truncate -s 3M big; printf end >> big; chmod 1777 etc/new
 find . -newermt 2001-01-01 -exec touch -h -d @1000000000 {} +`;
 
+/** Carries out the lines of `list` in `copy`, with what `mnt` shows. */
+const applied = `while read -r kind path; do
+  [ "$kind" = D ] || [ ! -d "mnt$path" ] || [ -L "mnt$path" ] && rm -rf "copy$path"
+  [ "$kind" = D ] && continue
+  if [ -d "mnt$path" ] && [ ! -L "mnt$path" ]; then
+    mkdir -p "copy$path"; chown --reference "mnt$path" "copy$path"; chmod --reference "mnt$path" "copy$path"
+    getfattr -h --absolute-names -d -m '^(user[.][^p]|trusted)' "mnt$path" | sed 's,^# file: mnt,# file: copy,' | setfattr -h --restore=-
+  else
+    cp -a "mnt$path" "copy$path"
+  fi
+done < list`;
+
 function makeApp(stage: CliStage): void {
   makeArchive(stage.path, 'app', [
     {
@@ -78,6 +90,12 @@ test(
     assert.match(listed, /^A \/usr\/lib2\/x\/so2$/m);
     assert.match(listed, /^D \/usr\/lib\nA \/usr\/lib2$/m);
     assert.equal(listed, ok(stage, '$PLYFS diff --verify web'));
+    ok(stage, `mkdir copy; $PLYFS export app | tar -C copy --xattrs -xf -; $PLYFS diff web > list; ${applied}`);
+    assert.equal(
+      ok(stage, '$PLYFS diff --content --xattrs ./copy/ ./mnt/; $PLYFS diff ./copy/ ./mnt/'),
+      '',
+      'the changes, made in the base',
+    );
     const committed = ok(stage, '$DUMP mnt > view; $PLYFS commit --nanoseconds -m m web app:2 2>&1');
     assert.match(committed, /the mount was held for \d+ ms\nsha256:[0-9a-f]{64}\n$/);
     const byUpper = ok(
