@@ -13,6 +13,7 @@ import { type Container, getContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 import { mountOf } from './containers.js';
 import { UpperTarget } from './copy-into-upper.js';
+import { openTarStream, tarOfNode } from './copy-tar.js';
 import { type CopyTarget, DiskTarget } from './copy-target.js';
 
 export interface CopyOptions {
@@ -22,16 +23,36 @@ export interface CopyOptions {
   readonly follow: boolean;
 }
 
-/** Copies `source` to `destination`, one of which is CONTAINER:PATH. Returns what could not be kept, as sentences. PlyfsError `usage`,
+/** What `-` stands for. */
+export interface TarStreams {
+  /** Tars that come in. */
+  readonly input: AsyncIterable<Buffer>;
+  /** Writes a tar; a chunk is good until the next is asked for. */
+  readonly write: (tar: Iterable<Buffer>) => Promise<void>;
+}
+
+/** Copies `source` to `destination`, one of which is CONTAINER:PATH, the other a path here or `-`, a tar. Returns what could not be kept, as sentences. PlyfsError `usage`,
  *  `no-container`, `ENOENT`, `ENOTDIR`, `copy`. */
-export async function copyFiles(store: Store, source: string, destination: string, options: CopyOptions): Promise<string[]> {
+export async function copyFiles(
+  store: Store,
+  source: string,
+  destination: string,
+  options: CopyOptions,
+  streams: TarStreams,
+): Promise<string[]> {
   const from = placeOf(source);
   const to = placeOf(destination);
   if ((from.container === undefined) === (to.container === undefined)) {
     throw new PlyfsError('usage', 'one of source and destination is CONTAINER:PATH, the other a path here', { exitStatus: 2 });
   }
-  if (from.container !== undefined) return copyOut(getContainer(store, from.container), from.path, to.path, store, options);
-  return copyIn(getContainer(store, to.container ?? ''), from.path, to.path, store, options);
+  if (from.container !== undefined) {
+    const container = getContainer(store, from.container);
+    if (destination === '-') return copyToTar(container, from.path, store, options, streams.write);
+    return copyOut(container, from.path, to.path, store, options);
+  }
+  const container = getContainer(store, to.container ?? '');
+  if (source === '-') return copyFromTar(container, to.path, store, streams.input);
+  return copyIn(container, localSource(from.path, options.follow), to.path, store, options);
 }
 
 /** docker's rule: what begins with a slash or a dot is a path here. */
@@ -57,8 +78,41 @@ async function copyOut(container: Container, path: string, to: string, store: St
   }
 }
 
-async function copyIn(container: Container, path: string, to: string, store: Store, options: CopyOptions): Promise<string[]> {
-  const local = localSource(path, options.follow);
+async function copyToTar(
+  container: Container,
+  path: string,
+  store: Store,
+  options: CopyOptions,
+  write: TarStreams['write'],
+): Promise<string[]> {
+  flush(container);
+  const opened = await openContainer(store, container);
+  try {
+    const node = opened.tree.get(nameFromText(path), options.follow || path.endsWith('/') || path.endsWith('/.'));
+    const source = sourceOf(opened.tree, node, path);
+    await write(tarOfNode(source.tree, node, source.isContents ? ('.' as Name) : source.name));
+    return [];
+  } finally {
+    opened.close();
+  }
+}
+
+/** Owners are those of the tar. PlyfsError ENOTDIR where `to` is no directory that is there. */
+async function copyFromTar(container: Container, to: string, store: Store, input: AsyncIterable<Buffer>): Promise<string[]> {
+  const { isDirectory } = await findIn(store, container, to);
+  if (isDirectory !== true) throw new PlyfsError('ENOTDIR', `container ${container.name} has no directory ${to} for the tar`);
+  const { tree, close } = await openTarStream(store, input);
+  const source = { tree, node: tree.root, name: '' as Name, isDirectory: true, isContents: true, path: 'the tar' };
+  return copyIn(container, { source, close }, to, store, { keepsOwners: true, follow: false });
+}
+
+async function copyIn(
+  container: Container,
+  local: { source: Source; close: () => void },
+  to: string,
+  store: Store,
+  options: CopyOptions,
+): Promise<string[]> {
   try {
     flush(container);
     const { isDirectory, parent, name } = await findIn(store, container, to);

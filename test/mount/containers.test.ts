@@ -275,6 +275,19 @@ test(
       ok(stage, `mkdir dir-${name}; $PLYFS cp -a ${name}:/new dir-${name}; $PLYFS cp -a ${name}:/new/. dir-${name}/new2`);
       const same = ok(stage, `$PLYFS diff --content --xattrs ./src/ ./dir-${name}/new/; $PLYFS diff ./src/ ./dir-${name}/new2/`);
       assert.equal(same, '');
+      ok(
+        stage,
+        `$PLYFS cp ${name}:/new - | tar -x --xattrs -C dir-${name} --one-top-level=tar; tar -C src -cz . | $PLYFS cp - ${name}:/usr`,
+      );
+      assert.equal(ok(stage, `$PLYFS diff --content ./src/ ./dir-${name}/tar/new/`), '');
+      assert.equal(ok(stage, `$PLYFS cp ${name}:/usr/a - | tar -tv`).split(/ +/)[1], '5/6', 'owners of the tar');
+      const bad = stage.sh(
+        `export PLYFS_ROOT=$PWD/store; $PLYFS cp - ${name}:/nowhere < /dev/null; $PLYFS cp - ${name}:/usr < /dev/null; echo x | $PLYFS cp - ${name}:/usr`,
+      );
+      assert.match(
+        bad.stderr,
+        /has no directory \/nowhere for the tar\n.*standard input is empty: it is no tar\n.*standard input: tar at byte 0/,
+      );
       const refused = stage.sh(
         `export PLYFS_ROOT=$PWD/store; $PLYFS cp src ${name}:/etc/passwd; $PLYFS cp src/a ${name}:/nowhere/; $PLYFS cp ${name}:/none .`,
       );

@@ -1,12 +1,12 @@
 /** plyfs export: a whole tree as one tar. */
 
 import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { PlyfsError } from '../../base/errors.js';
 import { exportTree } from '../../image/export.js';
 import { sourceDateEpoch } from '../../image/new-image.js';
 import { openTree } from '../../image/open-tree.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
+import { refuseTerminal, toStandardOutput } from '../standard-output.js';
 
 interface Options {
   output?: string;
@@ -24,9 +24,7 @@ export const command = newCommand(
   .option('--platform <os/arch>', 'which image of an index')
   .option('--nanoseconds', 'keep the fractions of times')
   .action(async (name: string, options: Options) => {
-    if (options.output === undefined && process.stdout.isTTY === true) {
-      throw new PlyfsError('usage', 'standard output is a terminal: name a file with -o, or use a pipe', { exitStatus: 2 });
-    }
+    if (options.output === undefined) refuseTerminal('name a file with -o, or use a pipe');
     const opened = await openTree(new Store(), name, options.platform);
     try {
       const chunks = exportTree(opened.tree, {
@@ -53,14 +51,5 @@ function toFile(path: string, chunks: Iterable<Buffer>): void {
     throw error;
   } finally {
     closeSync(fd);
-  }
-}
-
-/** A chunk is good until the next is asked for: it must have left before. */
-async function toStandardOutput(chunks: Iterable<Buffer>): Promise<void> {
-  for (const chunk of chunks) {
-    await new Promise<void>((resolve, reject) => {
-      process.stdout.write(chunk, (error) => (error ? reject(error) : resolve()));
-    });
   }
 }
