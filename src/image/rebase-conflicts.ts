@@ -3,8 +3,7 @@
 
 import { dirType } from '../base/mode.js';
 import { type Name, textFromName } from '../base/name.js';
-import { flag } from '../layers/tar-index.js';
-import type { TarLayer } from '../layers/tar-layer.js';
+import type { Layer } from '../layers/layer.js';
 import { compareTrees, type Step } from './compare.js';
 import { isSameObject, isSameTree } from './same-object.js';
 import { StackedView } from './stacked-view.js';
@@ -40,9 +39,9 @@ export function conflictText({ kind, path, target }: Conflict): string {
 
 /** The stacks of both bases and the layers that move, all top first, open, and the caller's. */
 export interface RebaseStacks {
-  readonly oldBase: readonly TarLayer[];
-  readonly newBase: readonly TarLayer[];
-  readonly moved: readonly TarLayer[];
+  readonly oldBase: readonly Layer[];
+  readonly newBase: readonly Layer[];
+  readonly moved: readonly Layer[];
 }
 
 /** Sorted by path. */
@@ -150,16 +149,14 @@ class Finder {
 }
 
 /** Hard links to files of lower layers, which no one else keeps together (L-8). */
-function linkConflicts({ index }: TarLayer, belowOld: readonly TarLayer[], belowNew: readonly TarLayer[]): Conflict[] {
+function linkConflicts(layer: Layer, belowOld: readonly Layer[], belowNew: readonly Layer[]): Conflict[] {
   const conflicts: Conflict[] = [];
   let views: { former: TreeView; base: TreeView | undefined } | undefined;
-  for (let entry = 0; entry < index.entries; entry++) {
-    if (!index.has(entry, flag.lowerLink)) continue;
+  for (const { path, target } of layer.lowerLinks()) {
     views ??= {
       former: new TreeView('', belowOld),
       base: belowNew.length === 0 ? undefined : new TreeView('', belowNew),
     };
-    const [path, target] = [index.path(entry), index.target(entry)];
     const was = views.former.at(target);
     if (was === undefined) continue; // it was broken before
     const is = views.base?.at(target);

@@ -12,6 +12,7 @@ import { rebasedConfig } from './rebase-config.js';
 import { type Conflict, conflictKinds, conflictText, findConflicts } from './rebase-conflicts.js';
 import { openStackOf } from './stack.js';
 import { readStoredConfig } from './stored-config.js';
+import { StoredLinks } from './stored-links.js';
 
 export interface RebaseOptions {
   /** What people call the image and the new base. */
@@ -63,6 +64,7 @@ export async function rebaseImage(store: Store, image: StoredImage, base: Stored
     const refusal = refusalOf(conflicts, options.force === true);
     if (refusal !== undefined || options.dryRun === true) return { id: undefined, oldBase, movedLayers, conflicts, refusal };
     const layers = [...base.layers, ...image.layers.slice(oldBase.count)];
+    new StoredLinks(store).check(layers);
     const read = (stored: StoredImage) => readStoredConfig(store, stored.id);
     const old = oldBase.image === undefined ? undefined : read(oldBase.image);
     const config = rebasedConfig(read(image), old, oldBase.count, read(base), layers);

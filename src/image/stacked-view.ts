@@ -3,9 +3,7 @@
 
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
-import { type LayerDir, Listing } from '../layers/layer.js';
-import { flag } from '../layers/tar-index.js';
-import type { TarLayer } from '../layers/tar-layer.js';
+import { type Layer, type LayerDir, Listing } from '../layers/layer.js';
 import { type NodeNumber, TreeView, type UpperListing, type ViewEntry } from './tree-view.js';
 
 /** Names of a directory that the layers above change although they do not hold them: names of lower files that they gave a further name.
@@ -18,7 +16,7 @@ export class StackedView extends TreeView {
   /** `stack` is top first; the first `above` of it are the layers above. `close` closes all. */
   constructor(
     label: string,
-    private readonly stack: readonly TarLayer[],
+    private readonly stack: readonly Layer[],
     private readonly above: number,
   ) {
     super(label, stack);
@@ -27,7 +25,7 @@ export class StackedView extends TreeView {
 
   /** Whether the node's bytes, or a directory's attributes, come from the layers above. */
   override isUpper(node: NodeNumber): boolean {
-    return this.stack.indexOf(this.sourceOf(node) as TarLayer) < this.above; // the layers of this view are tars
+    return this.stack.indexOf(this.sourceOf(node)) < this.above;
   }
 
   override standing(directory: NodeNumber): 'alone' | 'merged' {
@@ -84,13 +82,11 @@ export class StackedView extends TreeView {
   }
 
   /** The hard links of a layer to files of the layers below it, as far as they show. */
-  private *linksOf({ index }: TarLayer): Generator<{ path: Name; target: Name; node: NodeNumber; ino: number }> {
-    for (let entry = 0; entry < index.entries; entry++) {
-      if (!index.has(entry, flag.lowerLink)) continue;
-      const path = index.path(entry);
+  private *linksOf(layer: Layer): Generator<{ path: Name; target: Name; node: NodeNumber; ino: number }> {
+    for (const { path, target } of layer.lowerLinks()) {
       const node = this.at(path);
       if (node === undefined || this.type(node) === dirType.dir) continue;
-      yield { path, target: index.target(entry), node, ino: this.attributes(node).ino };
+      yield { path, target, node, ino: this.attributes(node).ino };
     }
   }
 
