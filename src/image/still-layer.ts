@@ -42,7 +42,7 @@ export async function takeStillLayer(
     const opened = await openUpperAs(store, upper, image, label, (layers) => new StillView(label, layers, still));
     try {
       const { base, tree } = opened;
-      const steps = await whileStill((passes) => takeSteps(tree, () => tree.take(base), passes));
+      const steps = await whileStill((passes) => takeSteps(tree, base, passes));
       refuseUnstorable(opened);
       const taken = read(store, new LayerTar(base, tree, options), steps, tree, attempt < attempts);
       if (!('changed' in taken)) return taken;
@@ -84,8 +84,8 @@ export function refuseUnstorable({ upper, label }: OpenedUpper<TreeView>): void 
   );
 }
 
-async function takeSteps(tree: StillView, take: () => Step[], passes: boolean): Promise<Step[]> {
-  const steps = take();
+async function takeSteps(tree: StillView, base: TreeView | undefined, passes: boolean): Promise<Step[]> {
+  const steps = tree.take(base, passes);
   if (!passes) return steps;
   let changed = tree.takeChanged();
   for (let round = 1; changed.length > 0; round++) {

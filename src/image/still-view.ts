@@ -64,6 +64,8 @@ export class StillView extends UpperView {
   private descriptorsLeft = Math.floor(raiseNofile() / 2);
   private canClone = true;
   private beganMs = 0;
+  /** Files may be written to while they are taken: then takeChanged sees to the racy ones. */
+  private passes = false;
 
   constructor(
     label: string,
@@ -73,9 +75,11 @@ export class StillView extends UpperView {
     super(label, layers);
   }
 
-  /** Everything that the upper changes of `before`, taken now. PRE: nobody changes names or attributes; only once. */
-  take(before: TreeView | undefined): Step[] {
+  /** Everything that the upper changes of `before`, taken now. PRE: nobody changes names or attributes, nor (unless `passes`) writes to
+   *  files; only once. */
+  take(before: TreeView | undefined, passes = false): Step[] {
     this.beganMs = Date.now();
+    this.passes = passes;
     this.findIndexedNames(before);
     const steps: Step[] = [];
     for (const step of compareTrees(before, this, 'upper')) {
@@ -121,7 +125,8 @@ export class StillView extends UpperView {
     let keeps = false;
     try {
       if (size <= smallBytes && size <= this.memoryLeft) return { bytes: this.readSmall(content, size) };
-      const copy = this.copyOf(content, size, this.mustCopy(path) || timeMs(stamp) > this.beganMs - racyMs);
+      const isRacy = !this.passes && timeMs(stamp) > this.beganMs - racyMs;
+      const copy = this.copyOf(content, size, this.mustCopy(path) || isRacy);
       if (copy !== undefined) return { fd: copy, isOwn: true };
       if (this.descriptorsLeft-- <= 0) return undefined;
       keeps = true;
