@@ -168,7 +168,8 @@ async function killedLoad(store: Store, members: Members): Promise<void> {
   });
   const bytes = archiveOf(members);
   child.stdin!.write(bytes.subarray(0, bytes.length - 2000));
-  while (!existsSync(store.path('tmp')) || readdirSync(store.path('tmp')).length === 0)
+  // The first file in tmp is the draft of `format`.
+  while (!existsSync(store.path('format')) || readdirSync(store.path('tmp')).length === 0)
     await new Promise((r) => setTimeout(r, 10));
   child.kill('SIGKILL');
   await new Promise((resolve) => child.once('exit', resolve));
