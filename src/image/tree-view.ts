@@ -89,7 +89,7 @@ export class TreeView {
 
   /** The node that shows as `name` in a directory. */
   child(directory: NodeNumber, name: Name): NodeNumber | undefined {
-    const entry = this.union.resolve(directory, name);
+    const entry = this.union.lookUp(directory, name);
     return entry === 0 ? undefined : this.union.statEntry(entry);
   }
 
@@ -116,7 +116,7 @@ export class TreeView {
    *  that vanished while they were looked at. Each object is looked at, the rest of the directory is not. PRE: hasUpper, a directory. */
   listUpper(directory: NodeNumber): { entries: ViewEntry[]; whiteouts: Name[]; vanished: Name[] } {
     const { tree } = this.union;
-    const { children, used } = this.union.loaded(directory);
+    const { children, used } = this.union.withUpperNames(directory);
     const entries: ViewEntry[] = [];
     const whiteouts: Name[] = [];
     const vanished: Name[] = [];
@@ -153,7 +153,7 @@ export class TreeView {
   /** How an upper directory stands to lower layers: nothing of them shows (`alone`), what lies at the same path (`merged`), or what lies
    *  elsewhere (`moved`). PRE: an upper directory. */
   standing(directory: NodeNumber): 'alone' | 'merged' | 'moved' {
-    const { branches, isRedirected } = this.union.loaded(directory);
+    const { branches, isRedirected } = this.union.withUpperNames(directory);
     if (branches.length === 2) return 'alone';
     return isRedirected ? 'moved' : 'merged';
   }

@@ -97,6 +97,18 @@ export class DirectoryLayer implements Layer {
     }
   }
 
+  listNamed(dir: LayerDir, names: readonly Name[], into: Listing): void {
+    const fd = this.fd(dir);
+    const mayHoldXattrWhiteouts = this.readMarks(fd, into);
+    if (!this.hasOrdinaryWhNames && statAt(fd, opaqueName, this.scratch)) into.isOpaque = true;
+    for (const name of names) {
+      if (this.hasWhiteoutFile(fd, name)) into.whiteouts.push(name);
+      if (!statAt(fd, name, this.scratch)) continue;
+      const { mode, ino } = this.scratch;
+      this.listEntry(fd, name, (mode >>> 12) & 0o17, ino, mayHoldXattrWhiteouts, into);
+    }
+  }
+
   /** The marks that are xattrs of the directory. Returns whether whiteouts may be files with an xattr (OV-35). */
   private readMarks(fd: number, into: Listing): boolean {
     let mayHoldXattrWhiteouts = false;
