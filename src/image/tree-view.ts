@@ -180,14 +180,14 @@ export class TreeView {
     return layer.readlink(dir, name, ref);
   }
 
-  xattrs(node: NodeNumber): Map<Name, Buffer> {
+  xattrs(node: NodeNumber, isWanted: (key: Name) => boolean = () => true): Map<Name, Buffer> {
     const found = new Map<Name, Buffer>();
     if (this.type(node) === dirType.dir) {
       const { layer, dir } = this.topOf(node);
-      for (const key of layer.listxattrDirectory(dir)) found.set(key, layer.getxattrDirectory(dir, key)!); // just listed
+      for (const key of layer.listxattrDirectory(dir)) if (isWanted(key)) found.set(key, layer.getxattrDirectory(dir, key)!); // just listed
     } else {
       const { layer, dir, name, ref } = this.union.locate(node);
-      for (const key of layer.listxattr(dir, name, ref)) found.set(key, layer.getxattr(dir, name, ref, key)!); // just listed
+      for (const key of layer.listxattr(dir, name, ref)) if (isWanted(key)) found.set(key, layer.getxattr(dir, name, ref, key)!); // just listed
     }
     return found;
   }
@@ -202,9 +202,8 @@ export class TreeView {
 
   /** The xattrs that a mount shows: those of overlays are not there. */
   shownXattrs(node: NodeNumber): Map<Name, Buffer> {
-    const stored = this.xattrs(node);
-    if (stored.size === 0) return stored;
-    return new Map([...stored].filter(([key]) => !isHiddenXattr(key)).map(([key, value]) => [viewXattr(key), value]));
+    const stored = this.xattrs(node, (key) => !isHiddenXattr(key));
+    return stored.size === 0 ? stored : new Map([...stored].map(([key, value]) => [viewXattr(key), value]));
   }
 
   /** Where a directory's attributes come from (L-5). */

@@ -114,7 +114,7 @@ export class DirectoryLayer implements Layer {
     let mayHoldXattrWhiteouts = false;
     for (const xattr of listxattrAt(fd, self)) {
       const key = privateKey(xattr);
-      if (key === undefined) continue;
+      if (key === undefined || !markKeys.includes(key)) continue;
       const value = getxattrAt(fd, self, xattr)?.toString('latin1') ?? '';
       if (key === 'opaque' && value === 'y') into.isOpaque = true;
       else if (key === 'opaque' && value === 'x') mayHoldXattrWhiteouts = true;
@@ -263,6 +263,7 @@ export class DirectoryLayer implements Layer {
 }
 
 const dot = '.'.charCodeAt(0);
+const markKeys = ['opaque', 'redirect', 'impure'];
 
 /** A read-only layer is opened as a private copy of its mount, which has no submounts and is not disturbed by what gets mounted there
  *  later (the view itself included), where we have the right; an upper is opened where it stands. */
