@@ -1,6 +1,7 @@
 /** A whole tree as one tar (T-9): what a mount would show, markers applied and absent, names of one file as links. */
 
 import { textFromName } from '../base/name.js';
+import { widenPipe, writeAll } from '../sys/pipe.js';
 import { TarWriter } from '../tar/writer.js';
 import { compareTrees, unreadable } from './compare.js';
 import { TreeEntries } from './tree-entry.js';
@@ -13,6 +14,15 @@ export interface ExportOptions {
   readonly latestSec?: number | undefined;
   /** Hears what was left out, as a sentence. */
   readonly onWarning?: (sentence: string) => void;
+}
+
+/** What a pipe may hold that an export goes to: as much as the writer gives out at once, twice. */
+const pipeBytes = 1024 * 1024;
+
+/** Writes the tar to a descriptor, a pipe for instance. PlyfsError as of exportTree, FsError of the writing (EPIPE). */
+export function exportTo(fd: number, tree: TreeView, options: ExportOptions = {}): void {
+  widenPipe(fd, pipeBytes);
+  for (const chunk of exportTree(tree, options)) writeAll(fd, chunk);
 }
 
 /** The tar in chunks, each good until the next is asked for. Memory goes by names, not by content. PlyfsError `unreadable`. */

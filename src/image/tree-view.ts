@@ -15,6 +15,7 @@ import { Union } from '../layers/union.js';
 import { Counters } from '../observe/counters.js';
 import { dataRanges, pread } from '../sys/file.js';
 import type { FileData } from '../tar/writer.js';
+import { ReadAhead } from './read-ahead.js';
 
 /** A node of the merged tree; valid while the view is open. */
 export type NodeNumber = number;
@@ -35,6 +36,8 @@ const chunkBytes = 1024 * 1024;
 
 export class TreeView {
   protected readonly union: Union;
+  /** By the descriptor of the layer's tar. */
+  private readonly readers = new Map<number, ReadAhead>();
 
   /** `layers` are top first; `close` closes them. With `hasUpper` the first is the writable tree of a container, which is only read. */
   constructor(
@@ -242,12 +245,21 @@ export class TreeView {
       size,
       ...(isSparse ? { extents: dataRanges(content.fd, size) } : {}),
       read: (buffer, at, length, offset) => {
-        const count = pread(content.fd, buffer, at, length, content.start + offset);
+        const count = isFixed
+          ? this.readAhead(content.fd).read(buffer, at, length, content.start + offset)
+          : pread(content.fd, buffer, at, length, content.start + offset);
         if (count === 0 && isFixed) throw cutOff(content.start + offset);
         return count;
       },
       close: () => content.close(),
     };
+  }
+
+  /** PRE: `fd` is a layer's, open as long as this. */
+  private readAhead(fd: number): ReadAhead {
+    let reader = this.readers.get(fd);
+    if (reader === undefined) this.readers.set(fd, (reader = new ReadAhead(fd)));
+    return reader;
   }
 
   /** The whole of a regular file. */

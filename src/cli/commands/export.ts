@@ -1,10 +1,12 @@
 /** plyfs export: a whole tree as one tar. */
 
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { PlyfsError } from '../../base/errors.js';
-import { exportTree } from '../../image/export.js';
+import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
+import { errno, errnoName } from '../../base/errno.js';
+import { errnoOf, PlyfsError } from '../../base/errors.js';
+import { type ExportOptions, exportTo } from '../../image/export.js';
 import { sourceDateEpoch } from '../../image/new-image.js';
 import { openTree } from '../../image/open-tree.js';
+import type { TreeView } from '../../image/tree-view.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 
@@ -29,38 +31,46 @@ export const command = newCommand(
     }
     const opened = await openTree(new Store(), name, options.platform);
     try {
-      const chunks = exportTree(opened.tree, {
+      const exportOptions = {
         nanoseconds: options.nanoseconds === true,
         latestSec: sourceDateEpoch(),
-        onWarning: (sentence) => process.stderr.write(`plyfs: ${sentence}\n`),
-      });
-      if (options.output === undefined) await toStandardOutput(chunks);
-      else toFile(options.output, chunks);
+        onWarning: (sentence: string) => process.stderr.write(`plyfs: ${sentence}\n`),
+      };
+      if (options.output === undefined) toStandardOutput(opened.tree, exportOptions);
+      else toFile(options.output, opened.tree, exportOptions);
     } finally {
       opened.close();
     }
   });
 
 /** The file appears when it is whole. */
-function toFile(path: string, chunks: Iterable<Buffer>): void {
+function toFile(path: string, tree: TreeView, options: ExportOptions): void {
   const draft = `${path}.part-${process.pid}`;
   const fd = openSync(draft, 'wx', 0o644);
   try {
-    for (const chunk of chunks) for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
+    exportTo(fd, tree, options);
     renameSync(draft, path);
   } catch (error) {
     rmSync(draft, { force: true });
-    throw error;
+    throw unwritable(path, error);
   } finally {
     closeSync(fd);
   }
 }
 
-/** A chunk is good until the next is asked for: it must have left before. */
-async function toStandardOutput(chunks: Iterable<Buffer>): Promise<void> {
-  for (const chunk of chunks) {
-    await new Promise<void>((resolve, reject) => {
-      process.stdout.write(chunk, (error) => (error ? reject(error) : resolve()));
-    });
+/** Past process.stdout, which would wait for the reader chunk by chunk. A reader that has seen enough (`| head`) is no error. */
+function toStandardOutput(tree: TreeView, options: ExportOptions): void {
+  try {
+    exportTo(1, tree, options);
+  } catch (error) {
+    if (errnoOf(error) !== errno.EPIPE) throw unwritable('standard output', error);
   }
+}
+
+/** What writing refused, as a sentence; reading has its own. */
+function unwritable(what: string, error: unknown): unknown {
+  const number = errnoOf(error);
+  if (number === undefined) return error;
+  const why = number === errno.ENOSPC || number === errno.EDQUOT ? 'its disk is full' : errnoName(number);
+  return new PlyfsError('unwritable', `${what} cannot be written (${why})`, { cause: error });
 }
