@@ -33,7 +33,7 @@ export async function loadPath(store: Store, path: string, options: LoadOptions)
   try {
     return await loadFrom(store, path, path, options, leftovers);
   } finally {
-    collectNow(store, leftovers);
+    await collectNow(store, leftovers);
   }
 }
 
@@ -44,7 +44,7 @@ export async function loadStream(store: Store, input: AsyncIterable<Uint8Array>,
   try {
     return await loadSpooled(store, input, options, leftovers);
   } finally {
-    collectNow(store, leftovers);
+    await collectNow(store, leftovers);
   }
 }
 

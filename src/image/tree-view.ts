@@ -257,8 +257,10 @@ export class TreeView {
 
   /** PRE: `fd` is a layer's, open as long as this. */
   private readAhead(fd: number): ReadAhead {
-    let reader = this.readers.get(fd);
-    if (reader === undefined) this.readers.set(fd, (reader = new ReadAhead(fd)));
+    const known = this.readers.get(fd);
+    if (known !== undefined) return known;
+    const reader = new ReadAhead(fd);
+    this.readers.set(fd, reader);
     return reader;
   }
 

@@ -5,14 +5,24 @@ import { dirname } from 'node:path';
 
 /** Puts `bytes` at `path` in one step. PRE: `temporary` lies on the same file system. */
 export function putFile(path: string, temporary: string, bytes: Uint8Array | string): void {
-  const fd = openSync(temporary, 'wx', 0o600);
+  writeSynced(temporary, bytes);
+  publish(temporary, path);
+}
+
+/** As putFile, but the name is on disk only once the directory has been synced. */
+export function placeFile(path: string, temporary: string, bytes: Uint8Array): void {
+  writeSynced(temporary, bytes);
+  renameSync(temporary, path);
+}
+
+function writeSynced(path: string, bytes: Uint8Array | string): void {
+  const fd = openSync(path, 'wx', 0o600);
   try {
     writeFileSync(fd, bytes);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
-  publish(temporary, path);
 }
 
 /** Renames a file whose bytes are on disk to its place, and sees to it that the name is on disk too. */
