@@ -169,7 +169,8 @@ export class Union {
       this.listing.clear();
       if (typeof names === 'string') this.layers[position]!.list(dir, this.listing);
       else this.layers[position]!.listNamed(dir, names, this.listing);
-      if (names === 'of the upper') names = [...this.listing.names];
+      // Only directories go on below the upper.
+      if (names === 'of the upper') names = this.listing.names.filter((_, at) => this.listing.types[at] === dirType.dir);
       this.counters.add('layerListings');
       if (position === 0 && this.hasUpper) directory.isImpure = this.listing.isImpure;
       this.mergeListing(directory, position, dir, passing);
