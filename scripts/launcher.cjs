@@ -1,6 +1,6 @@
 'use strict';
 // Starts NAME.code.js with what V8 made of it at the last build, if that was the same version of node. Written by scripts/bundle.mjs.
-const { readFileSync, writeFileSync } = require('node:fs');
+const { readFileSync, renameSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { Script } = require('node:vm');
 
@@ -20,7 +20,10 @@ const code = `(function (exports, require, module, __filename, __dirname) {${rea
 const script = new Script(code, { filename: file, cachedData: readCompiled() });
 // The build asks for it: scripts/warm-up.mjs. A mount's process ends without an exit event.
 if (process.env.PLYFS_KEEP_COMPILED === __dirname) {
-  const keep = () => writeFileSync(compiled, script.createCachedData(), { mode: 0o644 });
+  const keep = () => {
+    writeFileSync(`${compiled}.part`, script.createCachedData(), { mode: 0o644 });
+    renameSync(`${compiled}.part`, compiled);
+  };
   process.on('exit', keep);
   setTimeout(keep, 400).unref();
 }
