@@ -1,14 +1,17 @@
 /** Reads a stack of layers into the tree language, through the union and the view, without a mount. */
 
+import assert from 'node:assert/strict';
 import { deviceMajor, deviceMinor } from '../src/base/attributes.js';
 import { dirType, kindName } from '../src/base/mode.js';
+import type { Name } from '../src/base/name.js';
 import type { OpenedLayer } from '../src/image/stack.js';
 import { type NodeNumber, View } from '../src/image/view.js';
 import type { Layer } from '../src/layers/layer.js';
 import type { TreeKind, TreeLine } from './tree.js';
 
-/** `layers`: top first. Closes them. `withCounts`: link counts too, which are exact for tars. */
-export function dumpStack(layers: readonly Layer[], withCounts = false): TreeLine[] {
+/** `layers`: top first. Closes them. `withCounts`: link counts too, which are exact for tars. With `names` each directory is asked for these names alone, one by one, and then for all it has, which
+ *  must be the same. */
+export function dumpStack(layers: readonly Layer[], withCounts = false, names?: readonly string[]): TreeLine[] {
   // Walking and reading go through the seam alone: nothing here asks which layer an object came from.
   const view = new View(
     'test',
@@ -20,8 +23,16 @@ export function dumpStack(layers: readonly Layer[], withCounts = false): TreeLin
     const line = lineOf(view, node, path, first);
     if (withCounts && line.kind === 'file') line.nlink = view.attributes(node).nlink;
     lines.push(line);
-    if (view.type(node) === dirType.dir)
-      for (const child of view.list(node)) visit(child.node, path === '' ? child.name : `${path}/${child.name}`);
+    if (view.type(node) !== dirType.dir) return;
+    const single = names?.flatMap((name) => ({ name, node: view.child(node, name as Name) }));
+    const all = view.list(node);
+    const found = single?.filter((child) => child.node !== undefined);
+    if (found !== undefined)
+      assert.deepEqual(
+        all.map(({ name, node }) => ({ name, node })),
+        found.sort((a, b) => (a.name < b.name ? -1 : 1)),
+      );
+    for (const child of all) visit(child.node, path === '' ? child.name : `${path}/${child.name}`);
   };
   visit(view.root, '');
   view.close();

@@ -2,18 +2,9 @@
 
 import { errnoName } from './errno.js';
 
-const fsErrorMark = Symbol.for('plyfs.FsError');
-const plyfsErrorMark = Symbol.for('plyfs.PlyfsError');
-
 /** A refusal that the caller of a file operation sees as `errno`. `detail` is for the log, never for the caller. It carries no stack:
  *  refusals are everyday answers of a mount, and taking a stack costs more than most operations. */
 export class FsError extends Error {
-  /** Known by a mark, not by its class: the bundle of a mount and the image tower beside it (scripts/bundle.mjs) each have a copy of this. */
-  readonly [fsErrorMark] = true;
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && fsErrorMark in value;
-  }
-
   readonly errno: number;
   readonly detail: string;
 
@@ -33,11 +24,6 @@ export class FsError extends Error {
 
 /** What a command could not do. `message` is one sentence that names the thing and says what to do; `exitStatus` 2 is wrong usage. */
 export class PlyfsError extends Error {
-  readonly [plyfsErrorMark] = true;
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && plyfsErrorMark in value;
-  }
-
   readonly exitStatus: number;
 
   constructor(

@@ -98,8 +98,9 @@ function print(text: string): number {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : reportError(error));
 });
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.exitCode = reportError(error);
-}
+// Not awaited at the top level, which the bundle cannot do (scripts/bundle.mjs).
+main(process.argv.slice(2))
+  .catch(reportError)
+  .then((status) => {
+    process.exitCode = status;
+  });

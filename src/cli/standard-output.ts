@@ -1,14 +1,11 @@
 /** Bytes for standard output. */
 
 import { PlyfsError } from '../base/errors.js';
+import { writeOut } from '../image/write-out.js';
 
-/** Writes the chunks in order. A chunk is good until the next is asked for: it must have left before. */
-export async function toStandardOutput(chunks: Iterable<Buffer>): Promise<void> {
-  for (const chunk of chunks) {
-    await new Promise<void>((resolve, reject) => {
-      process.stdout.write(chunk, (error) => (error ? reject(error) : resolve()));
-    });
-  }
+/** Past process.stdout, which would wait for the reader chunk by chunk. */
+export function toStandardOutput(chunks: Iterable<Buffer>): void {
+  writeOut(1, 'standard output', chunks);
 }
 
 /** PlyfsError where it is a terminal, which a tar would only disturb. */

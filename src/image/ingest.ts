@@ -38,8 +38,8 @@ export interface Ingested {
 }
 
 const chunkBytes = 1024 * 1024;
-/** Bytes between two calls of `onBytes`. */
-const tellEveryBytes = 4 * 1024 * 1024;
+/** Between two calls of `onBytes`, which costs a millisecond where it goes to another thread. */
+const tellEveryMs = 50;
 
 /** PlyfsError `digest` where bytes and claims differ, BAD_TAR and the like for malformed input; the temporary files are gone then.
  *  `onBytes` hears how many bytes as kept have passed. */
@@ -131,7 +131,7 @@ async function* tapped(
   const newBuffer = (): Buffer => Buffer.allocUnsafeSlow(Math.min(chunkBytes, Math.max(location.size, 1)));
   let buffer = newBuffer();
   const fd = openSync(location.path, 'r');
-  let told = 0;
+  let told = performance.now();
   try {
     for (let done = 0; done < location.size; ) {
       const count = readSync(fd, buffer, 0, Math.min(buffer.length, location.size - done), location.start + done);
@@ -141,8 +141,9 @@ async function* tapped(
       tap(chunk);
       yield chunk;
       if (!reuses) buffer = newBuffer();
-      if (done - told >= tellEveryBytes) {
-        told = done;
+      const now = performance.now();
+      if (now - told >= tellEveryMs) {
+        told = now;
         onBytes(done);
       }
     }

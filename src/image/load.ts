@@ -36,7 +36,7 @@ export async function loadPath(store: Store, path: string, options: LoadOptions)
   try {
     return await loadFrom(store, path, path, options, leftovers);
   } finally {
-    collectNow(store, leftovers);
+    await collectNow(store, leftovers);
   }
 }
 
@@ -47,7 +47,7 @@ export async function loadStream(store: Store, input: AsyncIterable<Uint8Array>,
   try {
     return await loadSpooled(store, input, options, leftovers);
   } finally {
-    collectNow(store, leftovers);
+    await collectNow(store, leftovers);
   }
 }
 

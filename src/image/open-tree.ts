@@ -29,8 +29,9 @@ export interface OpenedTree {
   close(): void;
 }
 
-/** Open directories kept at a time. */
-const descriptorLimit = 256;
+/** Open directories kept at a time: a walk needs those above it. Beyond 64 descriptors, and at each doubling, the kernel makes a process
+ *  with threads wait some 4 ms while it enlarges their table (expand_fdtable). */
+const descriptorLimit = 24;
 
 /** `text` is a container's name or ID, or whatever locateImage takes, a layer's digest, or the path of a directory. PlyfsError. */
 export async function openTree(store: Store, text: string, platform?: string): Promise<OpenedTree> {

@@ -1,6 +1,6 @@
 /** The layers of an image, opened: what the union stacks. */
 
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, renameSync } from 'node:fs';
 import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 import { checkLowerLinks } from '../layers/lower-links.js';
@@ -11,7 +11,6 @@ import { log } from '../observe/log.js';
 import { trace } from '../observe/trace.js';
 import type { HistoryEntry } from '../oci/config.js';
 import type { FileRange } from '../oci/source.js';
-import { publish } from '../store/durable.js';
 import type { Store } from '../store/store.js';
 import { compressionOfRange } from './ingest.js';
 import { IngestPool } from './ingest-pool.js';
@@ -176,7 +175,7 @@ function saveIndex(store: Store, path: string, index: TarIndex): void {
     store.ensure();
     const temporary = store.temporary();
     putIndex(temporary, index);
-    publish(temporary, path);
+    renameSync(temporary, path);
   } catch (error) {
     if (!isUnwritable(error)) throw error;
     trace('image', () => `the index ${path} is not saved: ${(error as Error).message}`);

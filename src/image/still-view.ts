@@ -172,8 +172,10 @@ export class StillView extends UpperView {
     }
   }
 
-  override xattrs(node: NodeNumber): Map<Name, Buffer> {
-    return this.kept.get(node)?.taken?.xattrs ?? super.xattrs(node);
+  override xattrs(node: NodeNumber, isWanted?: (key: Name) => boolean): Map<Name, Buffer> {
+    const taken = this.kept.get(node)?.taken?.xattrs;
+    if (taken === undefined || isWanted === undefined) return taken ?? super.xattrs(node, isWanted);
+    return new Map([...taken].filter(([key]) => isWanted(key)));
   }
 
   override readlink(node: NodeNumber): Name {

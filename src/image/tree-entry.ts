@@ -65,7 +65,9 @@ export class TreeEntries {
 
   /** The name under which the object was written before. Inode numbers of a view are unique, whatever layer the name is in (L-8). */
   private firstName(node: NodeNumber, path: Name): Name | undefined {
-    const { ino } = this.tree.attributes(node);
+    const { ino, nlink } = this.tree.attributes(node);
+    // Counted exactly where there are several (layers/lower-links.ts).
+    if (nlink < 2) return undefined;
     const first = this.written.get(ino);
     if (first === undefined) this.written.set(ino, path);
     return first;

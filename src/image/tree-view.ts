@@ -15,6 +15,7 @@ import { Union } from '../layers/union.js';
 import { Counters } from '../observe/counters.js';
 import { dataRanges, pread } from '../sys/file.js';
 import type { FileData } from '../tar/writer.js';
+import { ReadAhead } from './read-ahead.js';
 
 /** A node of the merged tree; valid while the view is open. */
 export type NodeNumber = number;
@@ -46,6 +47,8 @@ const chunkBytes = 1024 * 1024;
 
 export class TreeView {
   protected readonly union: Union;
+  /** By the descriptor of the layer's tar. */
+  private readonly readers = new Map<number, ReadAhead>();
 
   /** `layers` are top first; `close` closes them. With `hasUpper` the first is the writable tree of a container, which is only read. */
   constructor(
@@ -100,7 +103,7 @@ export class TreeView {
 
   /** The node that shows as `name` in a directory. */
   child(directory: NodeNumber, name: Name): NodeNumber | undefined {
-    const entry = this.union.resolve(directory, name);
+    const entry = this.union.lookUp(directory, name);
     return entry === 0 ? undefined : this.union.statEntry(entry);
   }
 
@@ -127,7 +130,7 @@ export class TreeView {
    *  that vanished while they were looked at. Each object is looked at, the rest of the directory is not. PRE: hasUpper, a directory. */
   listUpper(directory: NodeNumber): UpperListing {
     const { tree } = this.union;
-    const { children, used } = this.union.loaded(directory);
+    const { children, used } = this.union.withUpperNames(directory);
     const entries: ViewEntry[] = [];
     const whiteouts: Name[] = [];
     const vanished: Name[] = [];
@@ -164,7 +167,7 @@ export class TreeView {
   /** How an upper directory stands to lower layers: nothing of them shows (`alone`), what lies at the same path (`merged`), or what lies
    *  elsewhere (`moved`). PRE: an upper directory. */
   standing(directory: NodeNumber): 'alone' | 'merged' | 'moved' {
-    const { branches, isRedirected } = this.union.loaded(directory);
+    const { branches, isRedirected } = this.union.withUpperNames(directory);
     if (branches.length === 2) return 'alone';
     return isRedirected ? 'moved' : 'merged';
   }
@@ -191,13 +194,14 @@ export class TreeView {
     return layer.readlink(dir, name, ref);
   }
 
-  xattrs(node: NodeNumber): Map<Name, Buffer> {
+  /** Those whose key `isWanted`. */
+  xattrs(node: NodeNumber, isWanted: (key: Name) => boolean = () => true): Map<Name, Buffer> {
     if (this.type(node) === dirType.dir) {
       const { layer, dir } = this.topOf(node);
-      return valuesOf(layer.listxattrDirectory(dir), (key) => layer.getxattrDirectory(dir, key));
+      return valuesOf(layer.listxattrDirectory(dir).filter(isWanted), (key) => layer.getxattrDirectory(dir, key));
     }
     const { layer, dir, name, ref } = this.union.locate(node);
-    return valuesOf(layer.listxattr(dir, name, ref), (key) => layer.getxattr(dir, name, ref, key));
+    return valuesOf(layer.listxattr(dir, name, ref).filter(isWanted), (key) => layer.getxattr(dir, name, ref, key));
   }
 
   /** The node at a path of which no part is followed as a symlink. */
@@ -228,9 +232,8 @@ export class TreeView {
 
   /** The xattrs that a mount shows: those of overlays are not there. */
   shownXattrs(node: NodeNumber): Map<Name, Buffer> {
-    const stored = this.xattrs(node);
-    if (stored.size === 0) return stored;
-    return new Map([...stored].filter(([key]) => !isHiddenXattr(key)).map(([key, value]) => [viewXattr(key), value]));
+    const stored = this.xattrs(node, (key) => !isHiddenXattr(key));
+    return stored.size === 0 ? stored : new Map([...stored].map(([key, value]) => [viewXattr(key), value]));
   }
 
   /** Where a directory's attributes come from (L-5). */
@@ -278,12 +281,23 @@ export class TreeView {
       size,
       ...(isSparse ? { extents: dataRanges(content.fd, size) } : {}),
       read: (buffer, at, length, offset) => {
-        const count = pread(content.fd, buffer, at, length, content.start + offset);
+        const count = isFixed
+          ? this.readAhead(content.fd).read(buffer, at, length, content.start + offset)
+          : pread(content.fd, buffer, at, length, content.start + offset);
         if (count === 0 && isFixed) throw cutOff(content.start + offset);
         return count;
       },
       close: () => content.close(),
     };
+  }
+
+  /** PRE: `fd` is a layer's, open as long as this. */
+  private readAhead(fd: number): ReadAhead {
+    const known = this.readers.get(fd);
+    if (known !== undefined) return known;
+    const reader = new ReadAhead(fd);
+    this.readers.set(fd, reader);
+    return reader;
   }
 
   /** The whole of a regular file. */

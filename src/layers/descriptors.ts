@@ -1,5 +1,5 @@
 /** Open descriptors that can be had again at any time, shared by all layers of a mount so that 500 layers do not mean 500 caches.
- *  What falls out of the cache is closed. The most recently used 64 stay open at least, so a caller may hold a few across its calls. */
+ *  What falls out of the cache is closed. The most recently used 16 stay open at least, so a caller may hold a few across its calls. */
 
 import { LRUCache } from '../base/lru.js';
 import { closeFd } from '../sys/open.js';
@@ -9,7 +9,7 @@ export class Descriptors {
   private owners = 0;
 
   constructor(max: number) {
-    this.cache = new LRUCache<number, number>({ max: Math.max(64, max), dispose: (fd) => closeFd(fd) });
+    this.cache = new LRUCache<number, number>({ max: Math.max(16, max), dispose: (fd) => closeFd(fd) });
   }
 
   /** A number that makes keys of one owner differ from all others'. */

@@ -97,12 +97,24 @@ export class DirectoryLayer implements Layer {
     }
   }
 
+  listNamed(dir: LayerDir, names: readonly Name[], into: Listing): void {
+    const fd = this.fd(dir);
+    const mayHoldXattrWhiteouts = this.readMarks(fd, into);
+    if (!this.hasOrdinaryWhNames && statAt(fd, opaqueName, this.scratch)) into.isOpaque = true;
+    for (const name of names) {
+      if (this.hasWhiteoutFile(fd, name)) into.whiteouts.push(name);
+      if (!statAt(fd, name, this.scratch)) continue;
+      const { mode, ino } = this.scratch;
+      this.listEntry(fd, name, (mode >>> 12) & 0o17, ino, mayHoldXattrWhiteouts, into);
+    }
+  }
+
   /** The marks that are xattrs of the directory. Returns whether whiteouts may be files with an xattr (OV-35). */
   private readMarks(fd: number, into: Listing): boolean {
     let mayHoldXattrWhiteouts = false;
     for (const xattr of listxattrAt(fd, self)) {
       const key = privateKey(xattr);
-      if (key === undefined) continue;
+      if (key === undefined || !markKeys.includes(key)) continue;
       const value = getxattrAt(fd, self, xattr)?.toString('latin1') ?? '';
       if (key === 'opaque' && value === 'y') into.isOpaque = true;
       else if (key === 'opaque' && value === 'x') mayHoldXattrWhiteouts = true;
@@ -251,6 +263,7 @@ export class DirectoryLayer implements Layer {
 }
 
 const dot = '.'.charCodeAt(0);
+const markKeys = ['opaque', 'redirect', 'impure'];
 
 /** A read-only layer is opened as a private copy of its mount, which has no submounts and is not disturbed by what gets mounted there
  *  later (the view itself included), where we have the right; an upper is opened where it stands. */

@@ -19,6 +19,8 @@ export interface Layer {
 
   /** Fills `into` with what the directory holds and says. EIO, EACCES from the disk; EBADMSG for a malformed marker. */
   list(dir: LayerDir, into: Listing): void;
+  /** As `list`, but of all names only `names`: what the directory says of itself, and of those. A directory is not read for it. */
+  listNamed(dir: LayerDir, names: readonly Name[], into: Listing): void;
   /** One entry of a directory, without listing it: its type, a whiteout or a lower link; undefined where there is none. May touch the disk. */
   find(dir: LayerDir, name: Name): Found | undefined;
   /** The number of the child directory `name`. PRE: `list` told it as a directory. Memory only. */

@@ -2,7 +2,7 @@
  *  An open-addressing hash over all entries answers a lookup, hit or miss, in the same time whatever the number of layers. */
 
 import { type Name, nameFromBytes, nameMax } from '../base/name.js';
-import type { NodeIndex } from './node-table.js';
+import { largerCount, type NodeIndex } from './node-table.js';
 
 /** 0 is none. Reused after `remove`. */
 export type EntryIndex = number;
@@ -170,7 +170,7 @@ export class NameTable {
     if (free === undefined) {
       this.textEnd += span;
       if (this.textEnd > this.text.length) {
-        const larger = Buffer.allocUnsafeSlow(Math.floor(Math.max(this.textEnd, this.text.length * 1.125)));
+        const larger = Buffer.allocUnsafeSlow(Math.max(this.textEnd, largerCount(this.text.length)));
         this.text.copy(larger);
         this.text = larger;
       }
@@ -204,7 +204,7 @@ function spanOf(length: number): number {
 
 function enlarged(rows: Uint32Array<ArrayBuffer>, stride: number): Uint32Array<ArrayBuffer> {
   const count = rows.length / stride;
-  const larger = new Uint32Array(Math.ceil(count * 1.125) * stride);
+  const larger = new Uint32Array(largerCount(count) * stride);
   larger.set(rows);
   return larger;
 }

@@ -43,6 +43,11 @@ const REFERENCES = 16;
 const ENTRY = 17;
 const REF = 18;
 
+/** Rows of a table that `count` rows have filled: small ones double, as each step copies all; large ones must not waste memory. */
+export function largerCount(count: number): number {
+  return Math.ceil(count * (count < 8192 ? 2 : 1.125));
+}
+
 export class NodeTable {
   private f64 = new Float64Array(0);
   private u32 = new Uint32Array(0);
@@ -67,7 +72,7 @@ export class NodeTable {
   /** A fresh row; `type` is a d_type, `layer` a position in the stack below 65536. */
   add(type: number, layer: number, ref: number, ino: number): NodeIndex {
     const node = this.free.pop() ?? this.used++;
-    if (node >= this.capacity) this.grow(this.capacity * 1.125);
+    if (node >= this.capacity) this.grow(largerCount(this.capacity));
     this.u32.fill(0, node * words, node * words + words);
     this.f64[node * doubles + INO] = ino;
     this.u32[node * words + MODE] = type << 12;
@@ -81,8 +86,7 @@ export class NodeTable {
     this.free.push(node);
   }
 
-  private grow(rows: number): void {
-    const capacity = Math.floor(rows);
+  private grow(capacity: number): void {
     const buffer = new ArrayBuffer(capacity * doubles * 8);
     const f64 = new Float64Array(buffer);
     f64.set(this.f64);

@@ -366,7 +366,7 @@ function checkNumbers(index: TarIndex): void {
     isAscending(c.sparseEnd, c.extentAt.length) &&
     isAscending(c.whiteoutEnd, c.whiteoutNames.length);
   if (!isWellFormed) throw badIndex('has columns that do not fit each other');
-  for (let entry = 0; entry < entries; entry++) checkEntry(index, entry);
+  checkEntries(index);
   checkExtents(index);
 }
 
@@ -380,20 +380,30 @@ function checkExtents({ columns: { extentOffset, extentLength, extentAt }, archi
   });
 }
 
-function checkEntry(index: TarIndex, entry: number): void {
-  const { columns: c, entries, archiveBytes } = index;
-  const data = c.data[entry]!;
-  const end = data + c.size[entry]!;
-  const kind = c.mode[entry]! & S_IFMT;
-  // Children have higher numbers than their directory, so a walk ends.
-  if (entry > 0 && c.parent[entry]! >= entry) throw badIndex(`has entry ${entry} before its directory`);
-  if (!(data >= 0 && end >= data && Number.isSafeInteger(data) && Number.isSafeInteger(c.size[entry]!)))
-    throw badIndex(`has entry ${entry} nowhere`);
-  if (kind === S_IFDIR && (end > entries || (end > data && data <= entry)))
-    throw badIndex(`has directory ${entry} with children it cannot have`);
-  if ((kind === S_IFLNK || kind === 0) && end > c.targets.length) throw badIndex(`has link ${entry} without its target`);
-  if (kind === S_IFREG && (c.flags[entry]! & flag.sparse) === 0 && end > archiveBytes)
-    throw badIndex(`has file ${entry} behind the end of the tar`);
+/** In one loop over local columns: it runs once for each name, in code that is not compiled yet. */
+function checkEntries({ columns, entries, archiveBytes }: TarIndex): void {
+  const { data: starts, size: sizes, mode: modes, parent: parents, flags } = columns;
+  const targetBytes = columns.targets.length;
+  for (let entry = 0; entry < entries; entry++) {
+    const data = starts[entry]!;
+    const size = sizes[entry]!;
+    const end = data + size;
+    const kind = modes[entry]! & S_IFMT;
+    // Children have higher numbers than their directory, so a walk ends.
+    if (entry > 0 && parents[entry]! >= entry) throw badIndex(`has entry ${entry} before its directory`);
+    // Not for NaN either.
+    const isSafe = data <= Number.MAX_SAFE_INTEGER && size <= Number.MAX_SAFE_INTEGER;
+    if (!(data >= 0 && size >= 0 && isSafe && data === Math.floor(data) && size === Math.floor(size)))
+      throw badIndex(`has entry ${entry} nowhere`);
+    if (kind === S_IFREG) {
+      if (end > archiveBytes && (flags[entry]! & flag.sparse) === 0)
+        throw badIndex(`has file ${entry} behind the end of the tar`);
+    } else if (kind === S_IFDIR) {
+      if (end > entries || (end > data && data <= entry)) throw badIndex(`has directory ${entry} with children it cannot have`);
+    } else if (kind === S_IFLNK || kind === 0) {
+      if (end > targetBytes) throw badIndex(`has link ${entry} without its target`);
+    }
+  }
 }
 
 function isBelow(numbers: Uint32Array, limit: number): boolean {
@@ -402,7 +412,9 @@ function isBelow(numbers: Uint32Array, limit: number): boolean {
 
 function isAscending(ends: Uint32Array, last: number): boolean {
   let previous = 0;
-  for (const end of ends) {
+  // By number: an iterator costs three times as much as long as nothing is compiled.
+  for (let i = 0; i < ends.length; i++) {
+    const end = ends[i]!;
     if (end < previous) return false;
     previous = end;
   }

@@ -46,13 +46,23 @@ export class TarLayer implements Layer {
     const { columns } = this.index;
     into.isOpaque = this.index.has(dir, flag.opaque);
     const end = columns.data[dir]! + columns.size[dir]!;
-    for (let entry = columns.data[dir]!; entry < end; entry++) {
-      const name = this.index.name(entry);
-      if (this.index.has(entry, flag.lowerLink)) into.addLink(name, this.index.target(entry));
-      else into.add(name, typeOfMode(columns.mode[entry]!), this.#inode(entry), entry);
-    }
+    for (let entry = columns.data[dir]!; entry < end; entry++) this.#listEntry(entry, this.index.name(entry), into);
     for (let at = this.index.firstWhiteout(dir); columns.whiteoutDir[at] === dir; at++)
       into.whiteouts.push(this.index.whiteoutName(at));
+  }
+
+  listNamed(dir: LayerDir, names: readonly Name[], into: Listing): void {
+    into.isOpaque = this.index.has(dir, flag.opaque);
+    for (const name of names) {
+      const entry = this.index.find(dir, name);
+      if (entry >= 0) this.#listEntry(entry, name, into);
+      if (this.index.hasWhiteout(dir, name)) into.whiteouts.push(name);
+    }
+  }
+
+  #listEntry(entry: number, name: Name, into: Listing): void {
+    if (this.index.has(entry, flag.lowerLink)) into.addLink(name, this.index.target(entry));
+    else into.add(name, typeOfMode(this.index.columns.mode[entry]!), this.#inode(entry), entry);
   }
 
   find(dir: LayerDir, name: Name): Found | undefined {

@@ -15,6 +15,8 @@ const positionMax = 2 ** 32 - 8;
 export class Directory {
   /** The names below are all there are. */
   isLoaded = false;
+  /** The names that the upper has are among them. Not kept where the tree is changed. */
+  hasUpperNames = false;
   /** Entries in the order in which they came; 0: removed. Each has a position, a number that grows with the order and stays the entry's
    *  own while it is there: readdir offsets are made of it. */
   children = new Uint32Array(0);

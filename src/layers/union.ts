@@ -7,7 +7,7 @@
 
 import { Attributes } from '../base/attributes.js';
 import { dirType, kindName } from '../base/mode.js';
-import { type Name, textFromName } from '../base/name.js';
+import { type Name, nameMax, textFromName } from '../base/name.js';
 import type { Counters } from '../observe/counters.js';
 import { log } from '../observe/log.js';
 import { trace } from '../observe/trace.js';
@@ -84,9 +84,42 @@ export class Union {
     return entry !== 0 && this.tree.names.node(entry) !== 0 ? entry : 0;
   }
 
+  /** As resolve, in a tree that nobody changes: where the directory is not loaded this name alone is looked for, at a few steps a layer. */
+  lookUp(node: NodeIndex, name: Name): EntryIndex {
+    const directory = this.tree.directory(node);
+    const isKnown = directory.isLoaded || this.tree.names.find(node, name) !== 0;
+    // A longer name is nowhere, and no system call takes a NUL.
+    if (!isKnown && name.length <= nameMax && !name.includes('\0')) this.mergeKnown(directory, [name]);
+    const entry = this.tree.names.find(node, name);
+    return entry !== 0 && this.tree.names.node(entry) !== 0 ? entry : 0;
+  }
+
+  /** A directory of the upper with the names that the upper itself has in it, whiteouts included, and what its marks make of its branches;
+   *  perhaps with others. For a tree that nobody changes. PRE: hasUpper, an upper directory. Errors as of loaded. */
+  withUpperNames(node: NodeIndex): Directory {
+    const directory = this.tree.directory(node);
+    if (!directory.isLoaded && !directory.hasUpperNames) {
+      this.mergeKnown(directory, undefined);
+      directory.hasUpperNames = true;
+    }
+    return directory;
+  }
+
+  /** Merges `names` alone, by default those of the upper. They are closed then: merging the whole directory later leaves them as they are. */
+  private mergeKnown(directory: Directory, names: readonly Name[] | undefined): void {
+    const before = directory.used;
+    try {
+      this.merge(directory, names ?? 'of the upper');
+      for (let i = before; i < directory.used; i++) this.tree.names.setFlag(directory.children[i]!, entryFlag.isClosed);
+    } catch (error) {
+      this.forgetFrom(directory, before);
+      throw error;
+    }
+  }
+
   private load(directory: Directory): void {
     try {
-      this.merge(directory);
+      this.merge(directory, 'all');
       directory.isLoaded = true;
       this.counters.add('directoriesLoaded');
       this.counters.set('names', this.tree.names.count);
@@ -99,14 +132,19 @@ export class Union {
 
   /** Forgets the names of a directory; they are merged again when asked for. PRE: no child has a reference, is upper-changed or loaded. */
   unload(directory: Directory): void {
-    while (directory.used > 0) {
+    this.forgetFrom(directory, 0);
+    directory.isLoaded = false;
+    directory.clear();
+  }
+
+  /** Takes the names from place `first` on out of the tree. */
+  private forgetFrom(directory: Directory, first: number): void {
+    while (directory.used > first) {
       const entry = directory.children[directory.used - 1]!; // the last place is never empty
       const node = this.tree.names.node(entry);
       this.tree.removeEntry(directory, entry);
       if (node !== 0 && this.tree.nodes.entry(node) === 0) this.dropChild(node);
     }
-    directory.isLoaded = false;
-    directory.clear();
   }
 
   private dropChild(node: NodeIndex): void {
@@ -120,14 +158,19 @@ export class Union {
     this.dropNode(node);
   }
 
-  private merge(directory: Directory): void {
+  /** `wanted`: all names, these, or those that the first branch has. */
+  private merge(directory: Directory, wanted: readonly Name[] | 'all' | 'of the upper'): void {
     const { branches } = directory;
+    let names = wanted;
     const passing: EntryIndex[] = [];
     for (let i = 0; i < branches.length; i += 2) {
       const position = branches[i]!;
       const dir = branches[i + 1] as LayerDir; // pairs, see Directory.branches
       this.listing.clear();
-      this.layers[position]!.list(dir, this.listing);
+      if (typeof names === 'string') this.layers[position]!.list(dir, this.listing);
+      else this.layers[position]!.listNamed(dir, names, this.listing);
+      // Only directories go on below the upper.
+      if (names === 'of the upper') names = this.listing.names.filter((_, at) => this.listing.types[at] === dirType.dir);
       this.counters.add('layerListings');
       if (position === 0 && this.hasUpper) directory.isImpure = this.listing.isImpure;
       this.mergeListing(directory, position, dir, passing);

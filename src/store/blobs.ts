@@ -2,15 +2,17 @@
  *
  *  A layer's uncompressed tar is the blob named by its diffID, whether it was received so or decompressed here. */
 
-import { createReadStream, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { createReadStream, existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { algorithmOf, type Digest, hexOf, sha256Of } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
-import { isMissing, publish, putFile } from './durable.js';
+import { isMissing, placeFile, syncDirectory } from './durable.js';
 
 export class Blobs {
   /** What this object has put there that was not there before. */
   readonly added: Digest[] = [];
+  /** Directories with names that may not be on disk yet. */
+  private readonly unsynced = new Set<string>();
 
   constructor(private readonly root: string) {}
 
@@ -54,27 +56,37 @@ export class Blobs {
     return createReadStream(this.path(digest), { highWaterMark: 1024 * 1024 });
   }
 
-  /** Keeps a document and returns its digest; `temporary` is a path on the store's file system. */
+  /** Keeps a document and returns its digest; `temporary` is a path on the store's file system. Its name is on disk after `sync`. */
   putDocument(bytes: Uint8Array, temporary: string): Digest {
     const digest = sha256Of(bytes);
+    const path = this.path(digest);
+    this.unsynced.add(dirname(path));
     if (this.has(digest)) return digest;
-    putFile(this.path(digest), temporary, bytes);
+    placeFile(path, temporary, bytes);
     this.added.push(digest);
     return digest;
   }
 
-  /** Takes over a finished, verified and fsynced temporary file as the blob `digest`. */
+  /** Takes over a finished, verified and fsynced temporary file as the blob `digest`. Its name is on disk after `sync`. */
   adopt(temporary: string, digest: Digest): void {
+    const path = this.path(digest);
+    this.unsynced.add(dirname(path));
     if (this.has(digest)) {
       rmSync(temporary);
       return;
     }
-    publish(temporary, this.path(digest));
+    renameSync(temporary, path);
     this.added.push(digest);
   }
 
-  /** The same for a saved index; the newer one stays. */
+  /** The same for a saved index; the newer one stays. It need not be on disk: a damaged one is built again. */
   adoptIndex(temporary: string, diffId: Digest): void {
-    publish(temporary, this.indexPath(diffId));
+    renameSync(temporary, this.indexPath(diffId));
+  }
+
+  /** Sees to it that the names of what was put are on disk, whoever put them: before something refers to them. */
+  sync(): void {
+    for (const directory of this.unsynced) syncDirectory(directory);
+    this.unsynced.clear();
   }
 }

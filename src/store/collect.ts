@@ -1,6 +1,7 @@
 /** Garbage collection: what no image and no use needs goes. */
 
 import { readdirSync, rmSync, statSync } from 'node:fs';
+import { rm, unlink } from 'node:fs/promises';
 import type { Digest } from '../base/digest.js';
 import type { Catalog } from './catalog.js';
 import { isMissing } from './durable.js';
@@ -19,7 +20,7 @@ export async function collectGarbage(store: Store): Promise<Collected> {
   const present = ['sha256', 'sha512'].flatMap(
     (algorithm) => namesIn(store.path('blobs', algorithm)).map((hex) => `${algorithm}:${hex}` as Digest), // compared, never opened
   );
-  const collected = removeUnneeded(store, present);
+  const collected = await removeUnneeded(store, present);
   let { bytes } = collected;
   const indexed = new Set(namesIn(store.path('blobs/sha256')));
   for (const hex of namesIn(store.path('indexes'))) if (!indexed.has(hex)) bytes += removeFile(store.path('indexes', hex));
@@ -31,21 +32,22 @@ export async function collectGarbage(store: Store): Promise<Collected> {
 
 /** Removes those of `digests` that nothing needs, without a look at the rest of the store; nothing where somebody is adding (the next
  *  collection gets them). Returns what went. */
-export function collectNow(store: Store, digests: Iterable<Digest>): Digest[] {
+export async function collectNow(store: Store, digests: Iterable<Digest>): Promise<Digest[]> {
   using lock = store.tryLockForRemoving();
-  return lock === undefined ? [] : removeUnneeded(store, digests).blobs;
+  return lock === undefined ? [] : (await removeUnneeded(store, digests)).blobs;
 }
 
-function removeUnneeded(store: Store, digests: Iterable<Digest>): Collected {
+/** Several at a time: giving back the memory and blocks of a large file takes the kernel a while. */
+async function removeUnneeded(store: Store, digests: Iterable<Digest>): Promise<Collected> {
   const kept = keptDigests(store, store.catalog());
-  const blobs: Digest[] = [];
+  const blobs = [...new Set(digests)].filter((digest) => !kept.has(digest) && store.blobs.has(digest));
   let bytes = 0;
-  for (const digest of digests) {
-    if (kept.has(digest) || !store.blobs.has(digest)) continue;
-    bytes += removeFile(store.blobs.path(digest));
-    rmSync(store.blobs.indexPath(digest), { force: true });
-    blobs.push(digest);
-  }
+  const remove = async (digest: Digest): Promise<void> => {
+    bytes += store.blobs.findSize(digest) ?? 0;
+    await unlink(store.blobs.path(digest));
+    await rm(store.blobs.indexPath(digest), { force: true });
+  };
+  await Promise.all(blobs.map(remove));
   return { blobs, bytes };
 }
 

@@ -17,9 +17,24 @@ import { PlyfsError } from '../base/errors.js';
 
 /** Puts `bytes` at `path` in one step. PRE: `temporary` lies on the same file system. PlyfsError `store` where the disk is full. */
 export function putFile(path: string, temporary: string, bytes: Uint8Array | string): void {
-  try {
-    writeWhole(temporary, bytes);
+  orRemove(temporary, path, () => {
+    writeSynced(temporary, bytes);
     publish(temporary, path);
+  });
+}
+
+/** As putFile, but the name is on disk only once the directory has been synced. */
+export function placeFile(path: string, temporary: string, bytes: Uint8Array): void {
+  orRemove(temporary, path, () => {
+    writeSynced(temporary, bytes);
+    renameSync(temporary, path);
+  });
+}
+
+/** Where `write` fails, its draft goes. */
+function orRemove(temporary: string, path: string, write: () => void): void {
+  try {
+    write();
   } catch (cause) {
     rmSync(temporary, { force: true });
     const { code } = cause as NodeJS.ErrnoException; // Node's fs throws nothing else
@@ -28,7 +43,7 @@ export function putFile(path: string, temporary: string, bytes: Uint8Array | str
   }
 }
 
-function writeWhole(path: string, bytes: Uint8Array | string): void {
+function writeSynced(path: string, bytes: Uint8Array | string): void {
   const fd = openSync(path, 'wx', 0o600);
   try {
     writeFileSync(fd, bytes);

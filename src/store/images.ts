@@ -37,7 +37,7 @@ export async function removeImage(store: Store, text: string, force: boolean): P
     const { image } = getImage(catalog, text);
     return { image, ...unlist(catalog, text, force, listUses(store)) };
   });
-  const blobs = removed.deleted === undefined ? [] : collectNow(store, neededBy(image));
+  const blobs = removed.deleted === undefined ? [] : await collectNow(store, neededBy(image));
   return { ...removed, layers: layersAmong(image, new Set(blobs)) };
 }
 

@@ -94,6 +94,7 @@ export class Store {
     using _lock = await FileLock.take(this.path('lock'), 'exclusive', () => this.tellWaiting());
     const catalog = this.catalog();
     const result = edit(catalog);
+    this.blobs.sync();
     putFile(this.path('catalog.json'), this.temporary(), catalog.encode());
     return result;
   }

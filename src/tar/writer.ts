@@ -42,11 +42,29 @@ export class TarWriter {
     const path = (entry.type === 'dir' ? `${entry.path}/` : entry.path) as Name;
     const split = splitPath(path);
     const records = recordsOf(entry, path, split !== undefined, size, this.#keepsNanoseconds);
+    const whole = blockSize + padded(size);
+    if (records.length === 0 && data?.extents === undefined && split !== undefined && whole <= bufferBytes) {
+      if (this.#used + whole > bufferBytes) yield this.#flush();
+      this.#addWhole(entry, split, size, data);
+      return;
+    }
     if (records.length > 0) yield* this.#pax(entry.path, records);
     if (this.#used + blockSize > bufferBytes) yield this.#flush();
     putHeader(this.#buffer, this.#used, entry, split ?? { prefix: '', name: path.slice(0, nameBytes) }, size);
     this.#advance(blockSize);
     if (size > 0 && data !== undefined) yield* this.#data(entry.path, data);
+  }
+
+  /** Most entries are small: without a generator for each part. PRE: it fits. */
+  #addWhole(entry: WriteEntry, path: SplitPath, size: number, data: FileData | undefined): void {
+    putHeader(this.#buffer, this.#used, entry, path, size);
+    this.#advance(blockSize);
+    let done = 0;
+    for (let count = 1; done < size && count > 0; done += count)
+      count = data!.read(this.#buffer, this.#used + done, size - done, done); // it has a size
+    if (done < size) this.shortened.push(entry.path);
+    this.#buffer.fill(0, this.#used + done, this.#used + padded(size));
+    this.#advance(padded(size));
   }
 
   /** The two blocks of zeros that close a tar, and what was not given out yet. Not filled up to 10,240 bytes (T-7). */
@@ -109,8 +127,7 @@ export class TarWriter {
   }
 
   *#pad(bytes: number): Generator<Buffer, void> {
-    const rest = bytes % blockSize;
-    if (rest > 0) yield* this.#zeros(blockSize - rest);
+    yield* this.#zeros(padded(bytes) - bytes);
   }
 
   /** Long runs are given out of a block of zeros that is never written again. */
@@ -129,6 +146,11 @@ export class TarWriter {
     this.#buffer.fill(0, 0, left);
     this.#advance(left);
   }
+}
+
+/** Up to the next whole block. */
+function padded(bytes: number): number {
+  return Math.ceil(bytes / blockSize) * blockSize;
 }
 
 const nameBytes = 100;
@@ -180,11 +202,17 @@ function putHeader(
   putOctal(block, at + 329, 7, entry.deviceMajor ?? 0);
   putOctal(block, at + 337, 7, entry.deviceMinor ?? 0);
   if (path.prefix !== '') putText(block, at + 345, path.prefix);
-  putChecksum(block, at);
+  putChecksum(block, at, path, entry.link ?? '');
 }
 
 function putText(block: Buffer, at: number, text: string): void {
   for (let i = 0; i < text.length; i++) block[at + i] = text.charCodeAt(i);
+}
+
+function sumOf(block: Buffer, from: number, to: number): number {
+  let sum = 0;
+  for (let i = from; i < to; i++) sum += block[i]!;
+  return sum;
 }
 
 /** `digits` octal digits; the NUL behind them is there. */
@@ -197,9 +225,12 @@ function putOctal(block: Buffer, at: number, digits: number, value: number): voi
   }
 }
 
-function putChecksum(block: Buffer, at: number): void {
+/** Adds up what is not zero: the texts, and the fields of fixed length between them. */
+function putChecksum(block: Buffer, at: number, path: SplitPath, link: string): void {
   let sum = 8 * 0x20; // the field itself counts as blanks
-  for (let i = at; i < at + blockSize; i++) sum += block[i]!;
+  sum += sumOf(block, at, at + path.name.length) + sumOf(block, at + 100, at + 157);
+  sum += sumOf(block, at + 157, at + 157 + Math.min(link.length, nameBytes)) + sumOf(block, at + 257, at + 265);
+  sum += sumOf(block, at + 329, at + 345 + path.prefix.length);
   putOctal(block, at + 148, 6, sum);
   block[at + 155] = 0x20;
 }

@@ -337,7 +337,7 @@ test('a root tar that begins with a sparse file is one, and a sparse document of
   ];
   const store = newStore();
   const root = write(rawTar({ name: 'disk', data: 'xy', pax: sparse }, { name: 'etc/', type: '5' }));
-  assert.equal(plyfs(store, 'cat', root, '/disk').stdout, '\0'.repeat(8) + 'xy');
+  assert.equal(plyfs(store, 'cat', root, '/disk').stdout, `${'\0'.repeat(8)}xy`);
   const archive = write(rawTar({ name: 'manifest.json', data: '[]', pax: sparse }));
   assert.match(plyfs(store, 'load', '-i', archive).stderr, /manifest\.json in .* is a sparse file/);
 });

@@ -45,6 +45,32 @@ test('random stacks of tars are the trees that directories and the model give', 
   }
 });
 
+test('names that are asked for one by one are those that the whole directory shows', { skip: asRoot }, (t) => {
+  const seed = Number(process.env.PLYFS_TEST_SEED ?? Date.now() & 0xffffff);
+  t.diagnostic(`PLYFS_TEST_SEED=${seed}`);
+  for (let round = 0; round < 40; round++) {
+    const random = new Random(seed + round);
+    const layers = Array.from({ length: 1 + random.below(5) }, () =>
+      randomLayer(random, { hasMarkers: true, hasDeepWhiteouts: true, hasLinks: true }),
+    );
+    const expected = new Model(layers).dump();
+    const paths = [...layers.join('; ').matchAll(/(?<=^|; )\w+ ([^\s;]+)/g)].map(([, path = '']) =>
+      path.replaceAll('\\xff', '\xff'),
+    );
+    const names = new Set(['missing', ...paths.map((path) => path.slice(path.lastIndexOf('/') + 1))]);
+    const tars = layers.map((layer) => layerOf(t, tarOfTree(layer)));
+    assert.equal(formatTree(dumpStack(tars, false, [...names])), expected, `seed ${seed + round}: tars`);
+    const root = tempDirectory(t);
+    const descriptors = new Descriptors(200);
+    const directories = layers.map((layer, i) => {
+      mkdirSync(join(root, String(i)));
+      buildTree(join(root, String(i)), layer, 'wh');
+      return new DirectoryLayer(String(i), join(root, String(i)), descriptors);
+    });
+    assert.equal(formatTree(dumpStack(directories, false, [...names])), expected, `seed ${seed + round}: directories`);
+  }
+});
+
 const lower: RawEntry[] = [
   { name: 'usr/', type: '5', mode: 0o711, uid: 7, pax: [['SCHILY.xattr.user.k', 'v']] },
   { name: 'usr/bin', data: 'program', mode: 0o755 },

@@ -1,9 +1,10 @@
 /** plyfs export: a whole tree as one tar. */
 
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
 import { exportTree } from '../../image/export.js';
 import { sourceDateEpoch } from '../../image/new-image.js';
 import { openTree } from '../../image/open-tree.js';
+import { writeOut } from '../../image/write-out.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { refuseTerminal, toStandardOutput } from '../standard-output.js';
@@ -32,7 +33,7 @@ export const command = newCommand(
         latestSec: sourceDateEpoch(),
         onWarning: (sentence) => process.stderr.write(`plyfs: ${sentence}\n`),
       });
-      if (options.output === undefined) await toStandardOutput(chunks);
+      if (options.output === undefined) toStandardOutput(chunks);
       else toFile(options.output, chunks);
     } finally {
       opened.close();
@@ -44,7 +45,7 @@ function toFile(path: string, chunks: Iterable<Buffer>): void {
   const draft = `${path}.part-${process.pid}`;
   const fd = openSync(draft, 'wx', 0o644);
   try {
-    for (const chunk of chunks) for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
+    writeOut(fd, path, chunks);
     renameSync(draft, path);
   } catch (error) {
     rmSync(draft, { force: true });
