@@ -44,7 +44,7 @@ export async function addingTo<T>(store: Store, add: () => Promise<T>): Promise<
     return await add();
   } catch (error) {
     const added = store.blobs.added.splice(before);
-    if (added.length > 0) collectNow(store, added);
+    if (added.length > 0) await collectNow(store, added);
     throw error;
   }
 }
