@@ -31,7 +31,7 @@ import { type Stack, type Survey, surveyOf, writeList } from './stack.js';
 import { seededRandom, shuffle } from './statistics.js';
 
 /** Raised when something is built otherwise: an older cache is then not used. */
-const versions = { mixed: 6, deep: 1, inputs: 1 };
+const versions = { mixed: 7, deep: 1, inputs: 1 };
 const mixedLayers = 10;
 const mixedFiles = 33_000;
 const deepFiles = 2000;

@@ -167,17 +167,20 @@ class Runner {
     const connection = connectionOf(run.root);
     const counter = repetition === 0 && connection !== undefined ? this.counter : undefined;
     const samples: Sample[] = [];
-    for (const step of cell.workload.steps) {
-      step.prepare?.(run);
-      const [before, clientBefore] = [useOf(daemons), childrenCpu()];
-      if (connection !== undefined) counter?.start(connection);
-      const result = step.measure(run);
-      const requests = counter?.stop();
-      const cpu = { client: result.clientCpu ?? childrenCpu() - clientBefore, daemon: useOf(daemons).cpu - before.cpu };
-      samples.push({ step, result, cpu, ...(requests === undefined ? {} : { requests }) });
+    try {
+      for (const step of cell.workload.steps) {
+        step.prepare?.(run);
+        const [before, clientBefore] = [useOf(daemons), childrenCpu()];
+        if (connection !== undefined) counter?.start(connection);
+        const result = step.measure(run);
+        const requests = counter?.stop();
+        const cpu = { client: result.clientCpu ?? childrenCpu() - clientBefore, daemon: useOf(daemons).cpu - before.cpu };
+        samples.push({ step, result, cpu, ...(requests === undefined ? {} : { requests }) });
+      }
+    } finally {
+      if (cell.subject.isBare) cleanBare(run, cell.workload);
     }
     if (daemons.length > 0) this.recordMemory(cell, useOf(daemons));
-    if (cell.subject.isBare) cleanBare(run, cell.workload);
     return samples;
   }
 

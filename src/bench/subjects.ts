@@ -167,13 +167,14 @@ const bare: Subject = {
     const flat = stack.flat;
     if (flat === undefined) throw new PlyfsError('bench.mount', 'this stack has no plain copy');
     rmSync(place.target, { recursive: true });
-    if (place.changesLower) copyAsLinks(flat, place.target);
+    if (place.changesLower) copyTree(flat, place.target);
     else symlinkSync(flat, place.target);
   },
 };
 
-function copyAsLinks(from: string, to: string): void {
-  const done = spawnSync('cp', ['-al', from, to], { timeout: 120_000 });
+/** Not as hard links, which would change with the copy. */
+function copyTree(from: string, to: string): void {
+  const done = spawnSync('cp', ['-a', '--reflink=auto', from, to], { timeout: 300_000 });
   if (done.status !== 0) throw new PlyfsError('bench.mount', `cp could not copy ${from}: ${done.stderr.toString()}`);
 }
 
