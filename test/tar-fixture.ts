@@ -4,10 +4,10 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { defaultLimits, type Limits } from '../src/base/limits.js';
 import { TarIndex } from '../src/layers/tar-index.js';
 import { TarIndexBuilder } from '../src/layers/tar-index-builder.js';
 import { TarLayer } from '../src/layers/tar-layer.js';
-import { defaultLimits, type TarLimits } from '../src/tar/limits.js';
 
 const start = 777;
 
@@ -19,7 +19,7 @@ export function tempDirectory(t: TestContext): string {
 }
 
 /** The index of `tar`, given to the builder in pieces of `pieceBytes`, saved and loaded. */
-export function indexOf(tar: Buffer, pieceBytes = tar.length, limits: TarLimits = defaultLimits): TarIndex {
+export function indexOf(tar: Buffer, pieceBytes = tar.length, limits: Limits = defaultLimits): TarIndex {
   const builder = new TarIndexBuilder(limits);
   for (let at = 0; at < tar.length; at += pieceBytes) builder.push(tar.subarray(at, at + pieceBytes));
   return TarIndex.load(Buffer.from(builder.finish().bytes));

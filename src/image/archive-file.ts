@@ -2,6 +2,7 @@
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { PlyfsError } from '../base/errors.js';
+import { overLimit, readLimits } from '../base/limits.js';
 import { textFromName } from '../base/name.js';
 import type { FileRange } from '../oci/source.js';
 import type { TarEntry } from '../tar/entry.js';
@@ -10,8 +11,6 @@ import type { Members } from './members.js';
 
 /** A tar with this many entries and none of an image archive's documents among them is taken for a root file system. */
 const rootfsAfterEntries = 20_000;
-/** Members of one image archive; docker writes 4 or so for each layer. */
-const memberLimit = 200_000;
 const linkDepthLimit = 40;
 const windowBytes = 64 * 1024;
 
@@ -25,6 +24,8 @@ export class ArchiveFile implements Members {
   /** Top-level names of directories that root file systems have and image archives lack. */
   private looksLikeRoot = false;
   private entries = 0;
+  /** docker writes 4 or so for each layer. */
+  private readonly membersMax = readLimits().members;
 
   private constructor(
     readonly label: string,
@@ -70,7 +71,8 @@ export class ArchiveFile implements Members {
     if (name === undefined)
       throw new PlyfsError('archive', `${this.label} has an entry "${textFromName(entry.path)}", which climbs out of it`);
     if (/^(etc|usr|bin|var|proc)(\/|$)/.test(name)) this.looksLikeRoot = true;
-    if (this.members.size >= memberLimit) throw new PlyfsError('archive', `${this.label} has more than ${memberLimit} members`);
+    if (this.members.size >= this.membersMax)
+      throw overLimit(`${this.label} has more than ${this.membersMax} members`, 'members');
     if (entry.type === 'file') {
       this.members.set(name, { kind: 'file', start: entry.dataAt, size: entry.size, isSparse: entry.extents !== undefined });
     } else if (entry.type === 'symlink' || entry.type === 'hardlink') {

@@ -2,9 +2,10 @@
 
 import { type Digest, sha256Of } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
-import { configLimitBytes, type ImageConfig, parseImageConfig } from '../oci/config.js';
+import { readLimits } from '../base/limits.js';
+import { type ImageConfig, parseImageConfig } from '../oci/config.js';
 import { type ArchivedImage, parseDockerManifest } from '../oci/docker-archive.js';
-import { manifestLimitBytes } from '../oci/manifest.js';
+
 import { parsePlatform, platformDistance, platformText } from '../oci/platform.js';
 import type { ImageChoice, SourceImage } from '../oci/source.js';
 import { chooseByName } from './choose.js';
@@ -29,8 +30,8 @@ export class DockerArchiveSource implements LocalSource {
 
   constructor(private readonly members: Members) {
     this.label = members.label;
-    this.configs = new Documents(members, configLimitBytes);
-    const bytes = readMember(members, 'manifest.json', manifestLimitBytes);
+    this.configs = new Documents(members, readLimits().configBytes);
+    const bytes = readMember(members, 'manifest.json', readLimits().manifestBytes);
     if (bytes === undefined) {
       throw new PlyfsError(
         'archive',

@@ -1,10 +1,7 @@
 /** The JSON documents of an archive or layout, each read and parsed once: a list may name one document many times over. */
 
-import { PlyfsError } from '../base/errors.js';
+import { overLimit, readLimits } from '../base/limits.js';
 import { type Members, readMember } from './members.js';
-
-/** The documents of one archive together. A config or manifest has some KiB, so this is for thousands of images. */
-const totalLimitBytes = 64 * 1024 * 1024;
 
 export interface ParsedDocument<T> {
   readonly bytes: Buffer;
@@ -28,11 +25,10 @@ export class Documents<T> {
     const bytes = readMember(this.members, name, this.limitBytes);
     if (bytes === undefined) return undefined;
     this.totalBytes += bytes.length;
-    if (this.totalBytes > totalLimitBytes) {
-      throw new PlyfsError(
-        'document',
-        `the documents of ${this.members.label} up to ${name} have more than ${totalLimitBytes} bytes together, which is the limit`,
-      );
+    const { documentBytes } = readLimits();
+    if (this.totalBytes > documentBytes) {
+      const sentence = `the documents of ${this.members.label} up to ${name} have more than ${documentBytes} bytes together`;
+      throw overLimit(sentence, 'documentBytes');
     }
     const parsed = { bytes, document: parse(bytes) };
     this.known.set(name, parsed);

@@ -1,6 +1,7 @@
 /** What `inspect` prints of an image, in docker's fields. */
 
-import { configLimitBytes, parseImageConfig } from '../oci/config.js';
+import { readLimits } from '../base/limits.js';
+import { parseImageConfig } from '../oci/config.js';
 import { familiarRepository, familiarText, parseReference } from '../oci/reference.js';
 import { getImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
@@ -9,7 +10,7 @@ import type { Store } from '../store/store.js';
 export function inspectImage(store: Store, text: string): Record<string, unknown> {
   const catalog = store.catalog();
   const { image } = getImage(catalog, text);
-  const config = parseImageConfig(store.blobs.readDocument(image.id, configLimitBytes), `config ${image.id}`);
+  const config = parseImageConfig(store.blobs.readDocument(image.id, readLimits().configBytes), `config ${image.id}`);
   const { document } = config;
   const references = catalog.namesOf(image.id).map(parseReference);
   const last = config.history.at(-1);

@@ -5,8 +5,9 @@ import { closeSync, existsSync, fsyncSync, openSync, readSync, rmSync, writeSync
 import { dirname, join } from 'node:path';
 import { algorithmOf, type Digest, hexOf, sha256Of } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
+import { readLimits } from '../base/limits.js';
 import { JsonObject, parseJson } from '../oci/json.js';
-import { type Descriptor, encodeManifest, manifestLimitBytes } from '../oci/manifest.js';
+import { type Descriptor, encodeManifest } from '../oci/manifest.js';
 import { mediaTypes } from '../oci/media-types.js';
 import type { CopyProgress, ImageSink, SourceImage, SourceLayer } from '../oci/source.js';
 import { ensureDirectory, publish, putFile } from '../store/durable.js';
@@ -67,9 +68,11 @@ export class LayoutSink implements ImageSink {
   private readListed(): unknown[] {
     if (!existsSync(join(this.directory, 'index.json'))) return [];
     const what = `index.json in ${this.directory}`;
-    const bytes = readMember(new LayoutDirectory(this.directory), 'index.json', manifestLimitBytes);
+    const bytes = readMember(new LayoutDirectory(this.directory), 'index.json', readLimits().manifestBytes);
     if (bytes === undefined) return [];
-    return new JsonObject(parseJson(bytes, what, manifestLimitBytes), what).optionalList('manifests', (item) => item) ?? [];
+    return (
+      new JsonObject(parseJson(bytes, what, readLimits().manifestBytes), what).optionalList('manifests', (item) => item) ?? []
+    );
   }
 
   private isReplaced(entry: unknown): boolean {

@@ -2,9 +2,10 @@
 
 import { algorithmOf, type Digest, hexOf, sha256Of } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
-import { configLimitBytes, type ImageConfig, parseImageConfig } from '../oci/config.js';
+import { readLimits } from '../base/limits.js';
+import { type ImageConfig, parseImageConfig } from '../oci/config.js';
 import { JsonObject, parseJson } from '../oci/json.js';
-import { type Descriptor, type Index, type Manifest, manifestLimitBytes, parseManifest } from '../oci/manifest.js';
+import { type Descriptor, type Index, type Manifest, parseManifest } from '../oci/manifest.js';
 import { documentKindOf } from '../oci/media-types.js';
 import { choosePlatform, isAttestation, parsePlatform, platformDistance } from '../oci/platform.js';
 import { canonicalText, parseReference } from '../oci/reference.js';
@@ -40,10 +41,10 @@ export class LayoutSource implements LocalSource {
 
   constructor(private readonly members: Members) {
     this.label = members.label;
-    this.manifests = new Documents(members, manifestLimitBytes);
-    this.configs = new Documents(members, configLimitBytes);
+    this.manifests = new Documents(members, readLimits().manifestBytes);
+    this.configs = new Documents(members, readLimits().configBytes);
     this.checkVersion();
-    const bytes = readMember(members, 'index.json', manifestLimitBytes);
+    const bytes = readMember(members, 'index.json', readLimits().manifestBytes);
     if (bytes === undefined) throw new PlyfsError('archive', `${this.label} has no index.json`);
     const what = `index.json in ${this.label}`;
     const index = parseManifest(bytes, what);
@@ -52,10 +53,10 @@ export class LayoutSource implements LocalSource {
   }
 
   private checkVersion(): void {
-    const bytes = readMember(this.members, 'oci-layout', manifestLimitBytes);
+    const bytes = readMember(this.members, 'oci-layout', readLimits().manifestBytes);
     if (bytes === undefined) return;
     const what = `oci-layout in ${this.label}`;
-    const version = new JsonObject(parseJson(bytes, what, manifestLimitBytes), what).text('imageLayoutVersion');
+    const version = new JsonObject(parseJson(bytes, what, readLimits().manifestBytes), what).text('imageLayoutVersion');
     if (version.startsWith('1.')) return;
     throw new PlyfsError('archive', `${what} says version ${version}; versions 1.x are read`);
   }

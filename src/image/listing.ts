@@ -2,7 +2,8 @@
 
 import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
-import { configLimitBytes, parseImageConfig } from '../oci/config.js';
+import { readLimits } from '../base/limits.js';
+import { parseImageConfig } from '../oci/config.js';
 import { familiarRepository, parseReference } from '../oci/reference.js';
 import { sharedAndUnique } from '../store/images.js';
 import { getImage } from '../store/resolve.js';
@@ -114,7 +115,7 @@ function timeBefore(text: string): number {
 }
 
 function labelsOf(store: Store, id: Digest): Record<string, unknown> {
-  const config = parseImageConfig(store.blobs.readDocument(id, configLimitBytes), `config ${id}`).document.config;
+  const config = parseImageConfig(store.blobs.readDocument(id, readLimits().configBytes), `config ${id}`).document.config;
   const labels = typeof config === 'object' && config !== null && 'Labels' in config ? config.Labels : undefined;
   return typeof labels === 'object' && labels !== null ? { ...labels } : {};
 }

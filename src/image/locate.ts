@@ -4,7 +4,8 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
-import { configLimitBytes, parseImageConfig } from '../oci/config.js';
+import { readLimits } from '../base/limits.js';
+import { parseImageConfig } from '../oci/config.js';
 import { parsePlatform, platformDistance } from '../oci/platform.js';
 import type { FileRange } from '../oci/source.js';
 import { findImage } from '../store/resolve.js';
@@ -57,7 +58,7 @@ function findStored(store: Store, text: string, platform: string | undefined): L
   }
   if (found === undefined) return undefined;
   const { image } = found;
-  const config = parseImageConfig(store.blobs.readDocument(image.id, configLimitBytes), `config ${image.id}`);
+  const config = parseImageConfig(store.blobs.readDocument(image.id, readLimits().configBytes), `config ${image.id}`);
   if (platform !== undefined && platformDistance(parsePlatform(platform), config.platform) === undefined) {
     throw new PlyfsError('platform', `${text} in the store is for ${image.platform}, not ${platform}`);
   }

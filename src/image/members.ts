@@ -2,6 +2,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { PlyfsError } from '../base/errors.js';
+import { checkDocumentSize } from '../base/limits.js';
 import type { FileRange } from '../oci/source.js';
 
 export interface Members {
@@ -16,9 +17,7 @@ export interface Members {
 export function readMember(members: Members, name: string, limitBytes: number): Buffer | undefined {
   const range = members.find(name);
   if (range === undefined) return undefined;
-  if (range.size > limitBytes) {
-    throw new PlyfsError('document', `${name} in ${members.label} is ${range.size} bytes long; the limit is ${limitBytes} bytes`);
-  }
+  checkDocumentSize(`${name} in ${members.label}`, range.size, limitBytes);
   return readRange(range);
 }
 

@@ -2,8 +2,9 @@
 
 import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
-import { configLimitBytes, parseImageConfig } from '../oci/config.js';
-import { type Descriptor, manifestLimitBytes, parseManifest } from '../oci/manifest.js';
+import { readLimits } from '../base/limits.js';
+import { parseImageConfig } from '../oci/config.js';
+import { type Descriptor, parseManifest } from '../oci/manifest.js';
 import { mediaTypes } from '../oci/media-types.js';
 import type { ImageChoice, ImageSource, SourceImage, SourceLayer } from '../oci/source.js';
 import type { Catalog, StoredImage, StoredLayer } from '../store/catalog.js';
@@ -34,8 +35,8 @@ export class StoreSource implements ImageSource {
 
   /** The image with these names. */
   read(image: StoredImage, names: readonly string[]): SourceImage {
-    const configBytes = this.store.blobs.readDocument(image.id, configLimitBytes);
-    const manifestBytes = this.store.blobs.readDocument(image.manifest, manifestLimitBytes);
+    const configBytes = this.store.blobs.readDocument(image.id, readLimits().configBytes);
+    const manifestBytes = this.store.blobs.readDocument(image.manifest, readLimits().manifestBytes);
     const manifest = parseManifest(manifestBytes, `manifest ${image.manifest}`);
     const layers = image.layers.map((layer) => this.layer(layer));
     const offered = layers.map((layer) => layer.descriptor?.digest);

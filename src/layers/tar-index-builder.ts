@@ -8,10 +8,10 @@
 
 import { makeDevice } from '../base/attributes.js';
 import { errnoOf } from '../base/errors.js';
+import { type Limits, readLimits } from '../base/limits.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from '../base/mode.js';
 import { type Name, nameMax } from '../base/name.js';
 import { badTar, entryOverLimit, type SparseExtent, shortPath, type TarEntry } from '../tar/entry.js';
-import { type TarLimits, tarLimits } from '../tar/limits.js';
 import { TarParser } from '../tar/parser.js';
 import { type Marker, markerOfName, whiteoutPrefix } from './markers.js';
 import { flag, type TarIndex } from './tar-index.js';
@@ -34,7 +34,7 @@ export interface TreeExtras {
 
 export class TarIndexBuilder {
   readonly #parser: TarParser;
-  readonly #limits: TarLimits;
+  readonly #limits: Limits;
   readonly #tree = new TarTree();
   readonly #extras: TreeExtras = {
     whiteouts: { dirs: [], names: [] },
@@ -51,7 +51,7 @@ export class TarIndexBuilder {
   #lastPath: string | undefined = undefined;
   #lastDir = 0;
 
-  constructor(limits: TarLimits = tarLimits()) {
+  constructor(limits: Limits = readLimits()) {
     this.#limits = limits;
     this.#parser = new TarParser((entry) => this.#add(entry), limits);
     this.#tree.addObject(S_IFDIR | 0o755, flag.implied);

@@ -1,8 +1,8 @@
 /** The index of a tar that lies in a file: reads the headers and leaves the data out, so an archive of large files costs little. */
 
 import { PlyfsError } from '../base/errors.js';
+import { type Limits, readLimits } from '../base/limits.js';
 import { pread } from '../sys/file.js';
-import { type TarLimits, tarLimits } from '../tar/limits.js';
 import type { TarIndex } from './tar-index.js';
 import { TarIndexBuilder } from './tar-index-builder.js';
 
@@ -15,7 +15,7 @@ export interface Scan {
 }
 
 /** Indexes the `length` bytes from `start` of `fd`: an uncompressed tar. PlyfsError BAD_TAR and OVER_LIMIT as the parser; FsError EIO. */
-export function scanTar(fd: number, start: number, length: number, limits: TarLimits = tarLimits()): Scan {
+export function scanTar(fd: number, start: number, length: number, limits: Limits = readLimits()): Scan {
   const builder = new TarIndexBuilder(limits);
   const window = Buffer.allocUnsafe(Math.min(windowBytes, Math.max(length, 1)));
   let at = 0;

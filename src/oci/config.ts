@@ -1,14 +1,9 @@
 /** The image config: what an image runs and which layers it is made of (OCI config.md; docker's image spec v1.2). */
 
 import { type Digest, sha256Of } from '../base/digest.js';
+import { overLimit, readLimits } from '../base/limits.js';
 import { digestFrom, JsonObject, parseJson, wrongShape } from './json.js';
 import { type Platform, platformFrom } from './platform.js';
-
-/** The most a config may weigh (R-8). */
-export const configLimitBytes = 8 * 1024 * 1024;
-
-/** The most layers of one image. Each is a descriptor while it is open; docker stops at 127. */
-export const layersMax = 1000;
 
 export interface HistoryEntry {
   readonly created: string | undefined;
@@ -34,12 +29,13 @@ export interface ImageConfig {
 
 /** `what` names the config in refusals. PlyfsError `document`. */
 export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
-  const object = new JsonObject(parseJson(bytes, what, configLimitBytes), what);
+  const object = new JsonObject(parseJson(bytes, what, readLimits().configBytes), what);
   const rootfs = object.object('rootfs');
   if (rootfs.text('type') !== 'layers') throw wrongShape(rootfs.at('type'), `is not "layers"`);
   const diffIds = rootfs.optionalList('diff_ids', digestFrom) ?? [];
-  if (diffIds.length > layersMax)
-    throw wrongShape(rootfs.at('diff_ids'), `lists ${diffIds.length} layers; the limit is ${layersMax}`);
+  const { layers } = readLimits();
+  if (diffIds.length > layers)
+    throw overLimit(`${rootfs.at('diff_ids')} lists ${diffIds.length} layers; the limit is ${layers}`, 'layers');
   const history = object.optionalList('history', historyFrom) ?? [];
   const withLayer = history.filter((entry) => !entry.isEmptyLayer).length;
   if (history.length > 0 && withLayer !== diffIds.length) {

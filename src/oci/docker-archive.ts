@@ -1,8 +1,9 @@
 /** `manifest.json` and `repositories` of a docker-archive (S-1 to S-4; moby's image/tarexport). */
 
 import { PlyfsError } from '../base/errors.js';
+import { readLimits } from '../base/limits.js';
 import { JsonObject, parseJson, textFrom, wrongShape } from './json.js';
-import { manifestLimitBytes } from './manifest.js';
+
 import { canonicalText, familiarText, parseReference } from './reference.js';
 
 /** One image of the archive; paths are names of archive entries. */
@@ -16,7 +17,7 @@ export interface ArchivedImage {
 
 /** PlyfsError `document` for a wrong shape, `reference` for a RepoTag that is none (S-4). */
 export function parseDockerManifest(bytes: Uint8Array, what: string): ArchivedImage[] {
-  const value = parseJson(bytes, what, manifestLimitBytes);
+  const value = parseJson(bytes, what, readLimits().manifestBytes);
   if (!Array.isArray(value)) throw wrongShape(what, 'is not a list of images');
   return value.map((item, index) => {
     const object = new JsonObject(item, `${what}[${index}]`);

@@ -3,15 +3,14 @@
 
 import { type Digest, parseDigest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
+import { checkDocumentSize } from '../base/limits.js';
 
 /** Objects and lists inside each other. Whoever writes a document again, or prints it, goes down as deep. */
 const depthMax = 1000;
 
 /** The JSON value in `bytes`. PlyfsError `document` where it is too large, too deep or not JSON; `what` names it in the sentence. */
 export function parseJson(bytes: Uint8Array, what: string, limitBytes: number): unknown {
-  if (bytes.length > limitBytes) {
-    throw new PlyfsError('document', `${what} is ${bytes.length} bytes long; the limit is ${limitBytes} bytes`);
-  }
+  checkDocumentSize(what, bytes.length, limitBytes);
   if (isDeep(bytes))
     throw new PlyfsError('document', `${what} nests objects and lists more than ${depthMax} deep, which is the limit`);
   try {

@@ -2,12 +2,10 @@
 
 import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
+import { readLimits } from '../base/limits.js';
 import { JsonObject, parseJson, textFrom, wrongShape } from './json.js';
 import { documentKindOf, mediaTypes } from './media-types.js';
 import { type Platform, platformFrom } from './platform.js';
-
-/** The most a manifest or an index may weigh (R-8). */
-export const manifestLimitBytes = 4 * 1024 * 1024;
 
 export interface Descriptor {
   readonly mediaType: string;
@@ -37,7 +35,7 @@ export interface Manifest {
 /** What the bytes are, by their fields; `what` names them in refusals. PlyfsError `document` for a wrong shape, a `mediaType` that
  *  contradicts the fields, and for both `layers` and `manifests` (CVE-2021-41190). */
 export function parseManifest(bytes: Uint8Array, what: string): Manifest | Index {
-  const object = new JsonObject(parseJson(bytes, what, manifestLimitBytes), what);
+  const object = new JsonObject(parseJson(bytes, what, readLimits().manifestBytes), what);
   const version = object.get('schemaVersion');
   if (version === 1) {
     throw new PlyfsError(

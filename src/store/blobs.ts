@@ -6,6 +6,7 @@ import { createReadStream, existsSync, readFileSync, renameSync, rmSync, statSyn
 import { dirname, join } from 'node:path';
 import { algorithmOf, type Digest, hexOf, sha256Of } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
+import { checkDocumentSize } from '../base/limits.js';
 import { isMissing, placeFile, syncDirectory } from './durable.js';
 
 export class Blobs {
@@ -43,7 +44,7 @@ export class Blobs {
   readDocument(digest: Digest, limitBytes: number): Buffer {
     const size = this.findSize(digest);
     if (size === undefined) throw new PlyfsError('no-blob', `the store lacks ${digest}`);
-    if (size > limitBytes) throw new PlyfsError('document', `${digest} is ${size} bytes long; the limit is ${limitBytes} bytes`);
+    checkDocumentSize(digest, size, limitBytes);
     const bytes = readFileSync(this.path(digest));
     if (algorithmOf(digest) === 'sha256' && sha256Of(bytes) !== digest) {
       throw new PlyfsError('damaged', `the store's copy of ${digest} is damaged: run plyfs check`);

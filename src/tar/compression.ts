@@ -4,7 +4,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { PlyfsError } from '../base/errors.js';
-import { overLimit, type TarLimits, tarLimits } from './limits.js';
+import { type Limits, overLimit, readLimits } from '../base/limits.js';
 import { zstdDecompressed } from './zstd.js';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
@@ -38,7 +38,7 @@ export interface Decompressed {
 
 /** What `source` holds, decompressed if need be. Errors come while `bytes` are read: PlyfsError BAD_COMPRESSION for damaged or cut off
  *  data, OVER_LIMIT beyond limits.outputBytes and limits.ratio, and the source's own. Leaving the loop ends everything. */
-export async function decompressed(source: AsyncIterable<Buffer>, limits: TarLimits = tarLimits()): Promise<Decompressed> {
+export async function decompressed(source: AsyncIterable<Buffer>, limits: Limits = readLimits()): Promise<Decompressed> {
   const iterator = source[Symbol.asyncIterator]();
   let head: Buffer = Buffer.alloc(0);
   let isOver = false;
@@ -108,7 +108,7 @@ function damaged(sentence: string, cause: unknown): PlyfsError {
   return new PlyfsError('BAD_COMPRESSION', sentence, { cause });
 }
 
-async function* limited(output: AsyncIterable<Buffer>, input: Counted, limits: TarLimits): AsyncGenerator<Buffer> {
+async function* limited(output: AsyncIterable<Buffer>, input: Counted, limits: Limits): AsyncGenerator<Buffer> {
   let bytes = 0;
   for await (const chunk of output) {
     bytes += chunk.length;

@@ -1,9 +1,9 @@
 /** One entry out of its header and of what the headers before it said about it. */
 
+import type { Limits } from '../base/limits.js';
 import type { Name } from '../base/name.js';
 import { badTar, type EntryType, entryOverLimit, type TarEntry } from './entry.js';
 import { dialectOf, numberField, sizeField, textField, typeflagAt } from './header.js';
-import type { TarLimits } from './limits.js';
 import { applyPax, type PaxRecords } from './pax.js';
 
 const entryTypes = new Map<string, EntryType>([
@@ -35,7 +35,7 @@ export function isKnownType(flag: string): boolean {
 
 /** Fills `entry`, all but `dataAt` and the extents of a sparse file, and returns how many bytes are stored behind the header.
  *  `where` is the header's place in the stream. BAD_TAR, OVER_LIMIT. */
-export function readEntry(block: Buffer, at: number, where: number, before: Before, limits: TarLimits, entry: TarEntry): number {
+export function readEntry(block: Buffer, at: number, where: number, before: Before, limits: Limits, entry: TarEntry): number {
   const { local } = before;
   entry.path = pathField(block, at);
   entry.link = textField(block, at, 'linkname');
@@ -88,7 +88,7 @@ function readDevice(block: Buffer, at: number, where: number, entry: TarEntry): 
   if (!(deviceMinor >= 0 && deviceMinor <= 0xfffff)) throw badTar(entry.path, where, `device minor ${deviceMinor}`);
 }
 
-function checkEntry(where: number, limits: TarLimits, { path, link, uid, gid }: TarEntry): void {
+function checkEntry(where: number, limits: Limits, { path, link, uid, gid }: TarEntry): void {
   if (path === '') throw badTar(undefined, where, 'the name is empty');
   if (path.length > limits.pathBytes) throw entryOverLimit(path, where, `the name has ${path.length} bytes`, 'pathBytes');
   if (link.length > limits.pathBytes) throw entryOverLimit(path, where, `the linkname has ${link.length} bytes`, 'pathBytes');

@@ -1,8 +1,8 @@
 /** One entry of a tar as the parser reports it. The record is reused: who keeps something copies it. */
 
 import { PlyfsError } from '../base/errors.js';
+import { type Limits, overLimit } from '../base/limits.js';
 import { type Name, textFromName } from '../base/name.js';
-import { overLimit, type TarLimits } from './limits.js';
 
 export type EntryType = 'file' | 'hardlink' | 'symlink' | 'chr' | 'blk' | 'dir' | 'fifo';
 
@@ -62,7 +62,7 @@ export function badTar(path: Name | undefined, where: number, what: string): Ply
 }
 
 /** The refusal of an archive that is over a limit of limits.ts. */
-export function entryOverLimit(path: Name | undefined, where: number, what: string, limit: keyof TarLimits): PlyfsError {
+export function entryOverLimit(path: Name | undefined, where: number, what: string, limit: keyof Limits): PlyfsError {
   return overLimit(`${subject(path)} at byte ${where}: ${what}`, limit);
 }
 

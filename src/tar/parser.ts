@@ -3,11 +3,11 @@
  *  Errors are PlyfsError BAD_TAR and OVER_LIMIT, which name the entry and the field; after one the parser is of no further use.
  *  Where archives are doubtful it reads as Go's archive/tar does, because the engines that made them do. */
 
+import { type Limits, readLimits } from '../base/limits.js';
 import { type Name, nameFromBytes } from '../base/name.js';
 import { badTar, entryOverLimit, shortPath, TarEntry } from './entry.js';
 import { type Before, isKnownType, readEntry } from './entry-header.js';
 import { blockSize, dialectOf, hasRightChecksum, isZeroBlock, sizeField, textField, typeflagAt } from './header.js';
-import { type TarLimits, tarLimits } from './limits.js';
 import { PaxRecords, readPax } from './pax.js';
 import { extentsOf, LinesMap, OldGnuMap } from './sparse.js';
 
@@ -21,7 +21,7 @@ export class TarParser {
   position = 0;
 
   readonly #onEntry: (entry: TarEntry) => void;
-  readonly #limits: TarLimits;
+  readonly #limits: Limits;
   readonly #entry = new TarEntry();
   /** A block that chunks tear apart is put together here. */
   readonly #torn = Buffer.alloc(blockSize);
@@ -46,7 +46,7 @@ export class TarParser {
   #oldMap: OldGnuMap | undefined = undefined;
   #linesMap: LinesMap | undefined = undefined;
 
-  constructor(onEntry: (entry: TarEntry) => void, limits: TarLimits = tarLimits()) {
+  constructor(onEntry: (entry: TarEntry) => void, limits: Limits = readLimits()) {
     this.#onEntry = onEntry;
     this.#limits = limits;
   }

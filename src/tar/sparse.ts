@@ -1,10 +1,10 @@
 /** The four ways in which GNU tar writes down where the data of a sparse file lies.
  *  Source: GNU tar manual, "Storing Sparse Files"; src/sparse.c. */
 
+import type { Limits } from '../base/limits.js';
 import type { Name } from '../base/name.js';
 import { badTar, entryOverLimit, type SparseExtent } from './entry.js';
 import { blockSize, numberAt } from './header.js';
-import type { TarLimits } from './limits.js';
 
 /** A decimal number below 2^53, undefined for other text. */
 export function numberFromText(text: string): number | undefined {
@@ -49,7 +49,7 @@ export class LinesMap {
   #digits = '';
 
   /** Takes the next block of the data; whether the map ended in it. */
-  readBlock(block: Buffer, at: number, path: Name, where: number, limits: TarLimits): boolean {
+  readBlock(block: Buffer, at: number, path: Name, where: number, limits: Limits): boolean {
     for (let i = at; i < at + blockSize; i++) {
       const byte = block[i]!;
       if (byte !== 0x0a) {
@@ -68,7 +68,7 @@ export class LinesMap {
     return false;
   }
 
-  #setCount(count: number, path: Name, where: number, limits: TarLimits): void {
+  #setCount(count: number, path: Name, where: number, limits: Limits): void {
     if (count > limits.sparseExtents) throw entryOverLimit(path, where, `the sparse map has ${count} ranges`, 'sparseExtents');
     this.#count = count;
   }
@@ -82,7 +82,7 @@ export function extentsOf(
   dataAt: number,
   stored: number,
   path: Name,
-  limits: TarLimits,
+  limits: Limits,
 ): SparseExtent[] {
   if (numbers.length % 2 !== 0) throw badTar(path, dataAt, 'the sparse map has an offset without a length');
   if (numbers.length / 2 > limits.sparseExtents)

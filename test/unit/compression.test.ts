@@ -5,9 +5,9 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { PlyfsError } from '../../src/base/errors.js';
+import { defaultLimits, type Limits, readLimits } from '../../src/base/limits.js';
 import { compressed } from '../../src/tar/compress.js';
 import { compressionOf, decompressed } from '../../src/tar/compression.js';
-import { defaultLimits, type TarLimits, tarLimits } from '../../src/tar/limits.js';
 import { zstdDecompressed, zstdWays } from '../../src/tar/zstd.js';
 import { patternBytes } from '../tree.js';
 
@@ -27,7 +27,7 @@ async function joined(bytes: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-async function read(bytes: Buffer, size = 65536, limits: TarLimits = defaultLimits): Promise<Buffer> {
+async function read(bytes: Buffer, size = 65536, limits: Limits = defaultLimits): Promise<Buffer> {
   return joined((await decompressed(chunks(bytes, size), limits)).bytes);
 }
 
@@ -153,10 +153,10 @@ test('zstd written here reads back', { skip: zstdReason }, async () => {
 });
 
 test('limits are changed by PLYFS_LIMITS, and wrong ones are refused', () => {
-  assert.deepEqual(tarLimits('entries=5,ratio=9'), { ...defaultLimits, entries: 5, ratio: 9 });
-  assert.deepEqual(tarLimits(''), defaultLimits);
+  assert.deepEqual(readLimits('entries=5,ratio=9'), { ...defaultLimits, entries: 5, ratio: 9 });
+  assert.deepEqual(readLimits(''), defaultLimits);
   for (const text of ['entries', 'entries=', 'entries=-1', 'entires=5', '=5', 'entries=1e9']) {
-    assert.throws(() => tarLimits(text), /PLYFS_LIMITS: .* is not one of pathBytes, depth, paxBytes, entries/);
+    assert.throws(() => readLimits(text), /PLYFS_LIMITS: .* is not one of pathBytes, depth, paxBytes, entries/);
   }
 });
 

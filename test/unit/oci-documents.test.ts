@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseDigest, sha256Of } from '../../src/base/digest.js';
+import { defaultLimits } from '../../src/base/limits.js';
 import { chainIds, historyOfLayers, parseImageConfig } from '../../src/oci/config.js';
 import { encodeDockerManifest, parseDockerManifest } from '../../src/oci/docker-archive.js';
-import { encodeManifest, type Manifest, manifestLimitBytes, parseManifest } from '../../src/oci/manifest.js';
+import { encodeManifest, type Manifest, parseManifest } from '../../src/oci/manifest.js';
 import { mediaTypes } from '../../src/oci/media-types.js';
 import { choosePlatform, parsePlatform, platformText } from '../../src/oci/platform.js';
 
@@ -32,7 +33,7 @@ const refusedManifests: [string, unknown, RegExp][] = [
   ['a short digest', { ...manifest, config: { ...descriptor, digest: 'sha256:00' } }, /m.config.digest/],
   ['an unknown algorithm', { ...manifest, config: { ...descriptor, digest: `md5:${'0'.repeat(32)}` } }, /m.config.digest/],
   ['upper-case hex', { ...manifest, config: { ...descriptor, digest: `sha256:${'A'.repeat(64)}` } }, /m.config.digest/],
-  ['too large', `"${' '.repeat(manifestLimitBytes)}"`, /the limit is 4194304/],
+  ['too large', `"${' '.repeat(defaultLimits.manifestBytes)}"`, /the limit is 4194304/],
 ];
 
 test('a manifest of the wrong shape is refused by the name of its field', () => {
@@ -53,6 +54,25 @@ test('a manifest is read back as written, unknown fields ignored', () => {
     parseManifest(bytes({ schemaVersion: 2, manifests: null, layers: null, config: descriptor }), 'm').kind,
     'manifest',
   );
+});
+
+test('PLYFS_LIMITS changes what a document may weigh and how many layers an image may have', () => {
+  const before = process.env.PLYFS_LIMITS;
+  process.env.PLYFS_LIMITS = 'manifestBytes=10,layers=1';
+  try {
+    assert.throws(
+      () => parseManifest(encodeManifest(manifest.config, []), 'm'),
+      /the limit is 10 bytes \(PLYFS_LIMITS raises it\)/,
+    );
+    const config = bytes({ os: 'linux', rootfs: { type: 'layers', diff_ids: [digest, digest] } });
+    assert.throws(
+      () => parseImageConfig(config, 'c'),
+      /lists 2 layers; the limit is 1 \(limit layers; PLYFS_LIMITS=layers=N allows more\)/,
+    );
+  } finally {
+    if (before === undefined) delete process.env.PLYFS_LIMITS;
+    else process.env.PLYFS_LIMITS = before;
+  }
 });
 
 test('deep JSON and odd keys do no harm', () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PlyfsError } from '../../src/base/errors.js';
-import { defaultLimits, type TarLimits } from '../../src/tar/limits.js';
+import { defaultLimits, type Limits } from '../../src/base/limits.js';
 import { rawEntry, rawPax, rawTar } from '../tar-bytes.js';
 import { indexOf } from '../tar-fixture.js';
 
@@ -21,7 +21,7 @@ const sparse = (map: string, size: string, data: string) =>
 const pax = (body: string) => rawTar({ name: 'x', type: 'x', data: body }, a);
 
 /** The case, the tar, and what the sentence says. */
-const refused: [string, Buffer, RegExp, Partial<TarLimits>?][] = [
+const refused: [string, Buffer, RegExp, Partial<Limits>?][] = [
   [
     'a symlink longer than Linux reads',
     rawTar({ name: 'x', type: '2', pax: [['linkpath', 'n'.repeat(4096)]] }),

@@ -1,9 +1,9 @@
-/** What a reader of archives accepts before it refuses: the bounds on memory and work that hostile input can cause.
+/** What readers of archives and their documents accept before they refuse: the bounds on memory and work that hostile input can cause.
  *  PLYFS_LIMITS changes them for a process and its workers: `PLYFS_LIMITS=entries=30000000,ratio=5000 plyfs load ...`. */
 
-import { PlyfsError } from '../base/errors.js';
+import { PlyfsError } from './errors.js';
 
-export interface TarLimits {
+export interface Limits {
   /** Bytes of one path or link target. Linux itself stops at 4096 a call. */
   readonly pathBytes: number;
   /** Directories above one another: as many as Linux can name in a call. */
@@ -20,9 +20,18 @@ export interface TarLimits {
    *  a bomb of zeros 1028 and 31,000. */
   readonly ratio: number;
   readonly ratioFromBytes: number;
+  /** Bytes of a manifest, an index or a list of images. Registries stop there too. */
+  readonly manifestBytes: number;
+  readonly configBytes: number;
+  /** Bytes of the documents of one archive or layout together: enough for thousands of images. */
+  readonly documentBytes: number;
+  /** Files in an archive of images. */
+  readonly members: number;
+  /** Of an image: each is a descriptor while it is open. docker stops at 127. */
+  readonly layers: number;
 }
 
-export const defaultLimits: TarLimits = {
+export const defaultLimits: Limits = {
   pathBytes: 64 * 1024,
   depth: 2048,
   paxBytes: 1024 * 1024,
@@ -31,10 +40,15 @@ export const defaultLimits: TarLimits = {
   outputBytes: 1024 ** 4,
   ratio: 500,
   ratioFromBytes: 256 * 1024 ** 2,
+  manifestBytes: 4 * 1024 ** 2,
+  configBytes: 8 * 1024 ** 2,
+  documentBytes: 64 * 1024 ** 2,
+  members: 200_000,
+  layers: 1000,
 };
 
 /** The defaults with what `text`, by default PLYFS_LIMITS, says: `name=number` joined by commas. PlyfsError USAGE for other text. */
-export function tarLimits(text: string = process.env.PLYFS_LIMITS ?? ''): TarLimits {
+export function readLimits(text: string = process.env.PLYFS_LIMITS ?? ''): Limits {
   const limits: Record<string, number> = { ...defaultLimits };
   for (const word of text.split(',')) {
     if (word === '') continue;
@@ -45,10 +59,16 @@ export function tarLimits(text: string = process.env.PLYFS_LIMITS ?? ''): TarLim
     }
     limits[name] = Number(value);
   }
-  return limits as unknown as TarLimits; // made from all of its members
+  return limits as unknown as Limits; // made from all of its members
 }
 
 /** The refusal of what passes a limit: says which, and how to allow it. */
-export function overLimit(sentence: string, limit: keyof TarLimits): PlyfsError {
+export function overLimit(sentence: string, limit: keyof Limits): PlyfsError {
   return new PlyfsError('OVER_LIMIT', `${sentence} (limit ${limit}; PLYFS_LIMITS=${limit}=N allows more)`);
+}
+
+/** Refuses a document of `bytes` that is over `limitBytes`, before it is read. PlyfsError `document`. */
+export function checkDocumentSize(what: string, bytes: number, limitBytes: number): void {
+  if (bytes <= limitBytes) return;
+  throw new PlyfsError('document', `${what} is ${bytes} bytes long; the limit is ${limitBytes} bytes (PLYFS_LIMITS raises it)`);
 }
