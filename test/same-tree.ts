@@ -27,7 +27,7 @@ export async function assertSameTree(store: Store, a: string, b: string, note: s
 }
 
 /** The names of each file that has several. */
-function linksOf(tree: TreeView): string[] {
+export function linksOf(tree: TreeView): string[] {
   const names = new Map<number, Name[]>();
   for (const step of compareTrees(undefined, tree, 'whole')) {
     if (step.kind !== 'object') continue;

@@ -17,6 +17,7 @@ import { StackedView } from '../../src/image/stacked-view.js';
 import { TreeView } from '../../src/image/tree-view.js';
 import { TarLayer } from '../../src/layers/tar-layer.js';
 import { Random, randomLayer } from '../random.js';
+import { linksOf } from '../same-tree.js';
 import { indexOf } from '../tar-fixture.js';
 import { parseTree } from '../tree.js';
 import { tarOfTree } from '../tree-tar.js';
@@ -63,19 +64,6 @@ function filesOf(texts: readonly string[]): Name[] {
   const files = steps.flatMap((step) => (step.kind === 'object' && tree.type(step.after) === dirType.reg ? [step.path] : []));
   tree.close();
   return files;
-}
-
-function linksOf(tree: TreeView): string[] {
-  const names = new Map<number, Name[]>();
-  for (const step of compareTrees(undefined, tree, 'whole')) {
-    if (step.kind !== 'object') continue;
-    const { ino } = tree.attributes(step.after);
-    names.set(ino, [...(names.get(ino) ?? []), step.path]);
-  }
-  return [...names.values()]
-    .filter((paths) => paths.length > 1)
-    .map((paths) => paths.sort().join(' '))
-    .sort();
 }
 
 function runSeed(seed: number): void {
