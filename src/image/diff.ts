@@ -5,6 +5,7 @@ import { errno } from '../base/errno.js';
 import { errnoOf } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
+import { capabilityKey } from '../sys/xattr.js';
 import { compareTrees, type Step, unreadable } from './compare.js';
 import type { NodeNumber, OpenedFile, TreeView } from './tree-view.js';
 
@@ -141,7 +142,7 @@ class Diff {
     const is = this.after.shownXattrs(after);
     if (was.size === 0 && is.size === 0) return [];
     const aspects: Aspect[] = [];
-    if (!isSame(was.get(capability), is.get(capability))) aspects.push('capability');
+    if (!isSame(was.get(capabilityKey), is.get(capabilityKey))) aspects.push('capability');
     const differ = was.size !== is.size || [...was].some(([key, value]) => !isSame(value, is.get(key)));
     if (this.options.xattrs === true && differ) aspects.push('xattrs');
     return this.after.type(after) === dirType.dir ? aspects.filter((aspect) => aspect === 'xattrs') : aspects;
@@ -153,8 +154,6 @@ class Diff {
     return others;
   }
 }
-
-const capability = 'security.capability' as Name;
 
 function sizeOf(tree: TreeView | undefined, node: NodeNumber | undefined): number {
   if (tree === undefined || node === undefined || tree.type(node) !== dirType.reg) return 0;

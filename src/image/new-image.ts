@@ -101,13 +101,17 @@ export function creationTime(): string {
 }
 
 /** What belongs to the parent alone: docker notes there which container it was committed from. */
-export const parentOnly: readonly string[] = ['container', 'container_config', 'id', 'parent'];
+const parentOnly: readonly string[] = ['container', 'container_config', 'id', 'parent'];
+
+/** The members of a config's document that an image made of it takes over. */
+export function inheritedFields(document: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(document).filter(([key]) => !parentOnly.includes(key)));
+}
 
 function configOf(store: Store, image: NewImage): Record<string, unknown> {
   const { parent, layer, author, comment } = image;
   const created = creationTime();
   const base = parent === undefined ? undefined : readStoredConfig(store, parent.id);
-  const known = Object.entries(base?.document ?? {}).filter(([key]) => !parentOnly.includes(key));
   const former = objectOf(base?.document.config);
   const entry = {
     created,
@@ -118,7 +122,7 @@ function configOf(store: Store, image: NewImage): Record<string, unknown> {
   };
   return {
     ...(image.platform === undefined ? {} : platformFields(image.platform)),
-    ...Object.fromEntries(known),
+    ...inheritedFields(base?.document ?? {}),
     created,
     ...(author === undefined ? {} : { author }),
     config: applyChanges(former, image.changes ?? []),

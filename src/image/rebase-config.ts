@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ImageConfig } from '../oci/config.js';
 import type { StoredLayer } from '../store/catalog.js';
-import { creationTime, formerHistory, objectOf, parentOnly, textsOf } from './new-image.js';
+import { creationTime, formerHistory, inheritedFields, objectOf, textsOf } from './new-image.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -20,7 +20,7 @@ export function rebasedConfig(
   layers: readonly StoredLayer[],
 ): Record<string, unknown> {
   return {
-    ...Object.fromEntries(Object.entries(image.document).filter(([key]) => !parentOnly.includes(key))),
+    ...inheritedFields(image.document),
     ...fieldsOf(base.document, ['architecture', 'variant', 'os', 'os.version', 'os.features']),
     created: creationTime(),
     config: mergedConfig(objectOf(image.document.config), objectOf(old?.document.config), objectOf(base.document.config)),

@@ -3,7 +3,7 @@
 import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 import { canonicalText, parseReference, repositoryOf } from '../oci/reference.js';
-import type { Catalog, StoredImage } from '../store/catalog.js';
+import { type Catalog, type StoredImage, sharedLayers } from '../store/catalog.js';
 import { getImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
 import { locateStoredImage } from './located-image.js';
@@ -149,9 +149,4 @@ function siblingBelow(catalog: Catalog, image: StoredImage, base: StoredImage, b
     best = { count, image: other, label: id === base.id ? baseName : canonicalText(parseReference(name)) };
   }
   return best;
-}
-
-function sharedLayers(a: StoredImage, b: StoredImage): number {
-  const at = a.layers.findIndex(({ diffId }, i) => diffId !== b.layers[i]?.diffId);
-  return at < 0 ? a.layers.length : at;
 }

@@ -3,13 +3,13 @@
 import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 import type { ImageConfig } from '../oci/config.js';
-import type { StoredImage, StoredLayer } from '../store/catalog.js';
+import { type StoredImage, type StoredLayer, sharedLayers } from '../store/catalog.js';
 import type { Store } from '../store/store.js';
 import { applyChanges } from './config-change.js';
 import { exportTree } from './export.js';
 import { LayerTar } from './layer-tar.js';
 import { locateStoredImage } from './located-image.js';
-import { addingTo, creationTime, formerHistory, newName, objectOf, parentOnly, putImage } from './new-image.js';
+import { addingTo, creationTime, formerHistory, inheritedFields, newName, objectOf, putImage } from './new-image.js';
 import { openStackOf } from './stack.js';
 import { StackedView } from './stacked-view.js';
 import { readStoredConfig } from './stored-config.js';
@@ -37,8 +37,7 @@ export interface Squashed {
 
 /** How many of the lowest layers of `image` are those of `base`: all of them. PlyfsError `no-base` where `image` does not lie on it. */
 export function layersOfBase(image: StoredImage, base: StoredImage, imageName: string, baseName: string): number {
-  const isBelow = base.layers.every((layer, at) => layer.diffId === image.layers[at]?.diffId);
-  if (isBelow) return base.layers.length;
+  if (sharedLayers(image, base) === base.layers.length) return base.layers.length;
   throw new PlyfsError('no-base', `${imageName} does not lie on ${baseName}: its lowest layers are others`);
 }
 
@@ -111,7 +110,7 @@ function squashedConfig(
     ...(hasLayer ? {} : { empty_layer: true }),
   };
   return {
-    ...Object.fromEntries(Object.entries(base.document).filter(([key]) => !parentOnly.includes(key))),
+    ...inheritedFields(base.document),
     created,
     ...(author === undefined ? {} : { author }),
     config: applyChanges(objectOf(base.document.config), changes ?? []),

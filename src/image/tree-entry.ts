@@ -3,6 +3,7 @@
 import { deviceMajor, deviceMinor } from '../base/attributes.js';
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
+import { capabilityKey } from '../sys/xattr.js';
 import type { EntryType, WriteEntry } from '../tar/entry.js';
 import type { TarWriter } from '../tar/writer.js';
 import type { NodeNumber, OpenedFile, TreeView } from './tree-view.js';
@@ -18,7 +19,6 @@ const entryTypes = new Map<number, EntryType>([
 
 /** Labels and access lists that belong to one machine's policy, not to an image (T-2, as umoci). */
 const machineXattrs: readonly string[] = ['security.selinux', 'system.nfs4_acl', 'system.nfs4_dacl', 'system.nfs4_sacl'];
-const capability = 'security.capability';
 
 /** Writes objects of one tree. Files with several names carry their data under the first that is written (T-5). */
 export class TreeEntries {
@@ -97,7 +97,7 @@ export function storedXattrs(tree: TreeView, node: NodeNumber): Map<Name, Buffer
   const shown = tree.shownXattrs(node);
   if (shown.size === 0) return shown;
   const kept = [...shown].filter(([key]) => !machineXattrs.includes(key));
-  return new Map(kept.map(([key, value]) => [key, key === capability ? plainCapability(value) : value]));
+  return new Map(kept.map(([key, value]) => [key, key === capabilityKey ? plainCapability(value) : value]));
 }
 
 /** A capability that counts in one user namespace only (VFS_CAP_REVISION_3, its last word the root's id) as one that counts everywhere. */

@@ -5,16 +5,14 @@ import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
 import { dirType, S_ISGID, S_ISUID } from '../base/mode.js';
 import type { Name } from '../base/name.js';
-import type { NodeIndex } from '../layers/node-table.js';
+import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
 import { UTIME_NOW, UTIME_OMIT } from '../sys/constants.js';
 import { ftruncate } from '../sys/file.js';
 import { chmodAt, chownAt, utimensAt } from '../sys/stat.js';
-import { getxattrAt, removexattrAt } from '../sys/xattr.js';
+import { capabilityKey, getxattrAt, removexattrAt } from '../sys/xattr.js';
 import type { AttributeChange, Time } from '../vfs/filesystem.js';
 import type { CopyUp } from './copy-up.js';
 import type { View } from './view.js';
-
-const capability = 'security.capability' as Name;
 
 export class AttributeChanges {
   private readonly known = new Attributes();
@@ -74,7 +72,9 @@ export class AttributeChanges {
     const place = view.upperPlace(node);
     if (dropped !== 0) chmodAt(place.fd, place.name, mode & 0o7777 & ~dropped);
     // Asked first: without rights to remove it, removing is refused also where there is none.
-    if (getxattrAt(place.fd, place.name, capability) !== undefined) removexattrAt(place.fd, place.name, capability);
+    const mayHaveOne = !view.tree.nodes.has(node, nodeFlag.hasNoCapability);
+    if (mayHaveOne && getxattrAt(place.fd, place.name, capabilityKey) !== undefined)
+      removexattrAt(place.fd, place.name, capabilityKey);
     view.invalidate(node);
   }
 }

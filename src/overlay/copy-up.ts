@@ -21,7 +21,7 @@ import { fileHandle, fsUuid } from '../sys/handle.js';
 import { linkAt, mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../sys/namespace.js';
 import { openAt } from '../sys/open.js';
 import { chmodAt, chownAt, utimensAt } from '../sys/stat.js';
-import { setxattrAt } from '../sys/xattr.js';
+import { capabilityKey, setxattrAt } from '../sys/xattr.js';
 import { Deferred } from '../vfs/filesystem.js';
 import { copyExtents } from './content.js';
 import { crashPoint } from './crash-point.js';
@@ -303,8 +303,8 @@ export class CopyUp {
   private putCapability(made: Name, node: NodeIndex): void {
     if (this.view.tree.nodes.type(node) !== dirType.reg) return;
     const place = this.view.union.locate(node);
-    const value = place.layer.getxattr(place.dir, place.name, place.ref, capability);
-    if (value !== undefined) this.putXattr(made, capability, value);
+    const value = place.layer.getxattr(place.dir, place.name, place.ref, capabilityKey);
+    if (value !== undefined) this.putXattr(made, capabilityKey, value);
   }
 
   private putTimes(dirFd: number, name: Name, node: NodeIndex): void {
@@ -335,5 +335,4 @@ export class CopyUp {
   }
 }
 
-const capability = 'security.capability' as Name;
 const hasLowerFlag = entryFlag.hasLower;

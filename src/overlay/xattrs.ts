@@ -8,14 +8,13 @@ import type { LayerDir } from '../layers/layer.js';
 import { isHiddenXattr, storedXattr, viewXattr } from '../layers/markers.js';
 import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
 import { rootIndex } from '../layers/tree.js';
-import { getxattrAt, listxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
+import { capabilityKey, getxattrAt, listxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
 import type { CopyUp } from './copy-up.js';
 import type { View } from './view.js';
 
 const virtualPrefix = 'user.plyfs.';
 const aclPrefix = 'system.posix_acl_';
 const defaultAclKey = 'system.posix_acl_default';
-const capabilityKey = 'security.capability';
 
 export class Xattrs {
   constructor(

@@ -40,6 +40,12 @@ export interface StoredImage {
   readonly parent: Digest | undefined;
 }
 
+/** How many of the lowest layers of two images are the same. */
+export function sharedLayers(a: StoredImage, b: StoredImage): number {
+  const at = a.layers.findIndex(({ diffId }, i) => diffId !== b.layers[i]?.diffId);
+  return at < 0 ? a.layers.length : at;
+}
+
 export class Catalog {
   private constructor(
     readonly images: Map<Digest, StoredImage>,

@@ -18,6 +18,9 @@ let large: Buffer | undefined;
 
 const none: Name[] = [];
 
+/** Where the kernel keeps file capabilities: dropped by writes and changes of owner. */
+export const capabilityKey = 'security.capability' as Name;
+
 /** The value; undefined where there is none of that key (ENODATA) or there are none at all (EOPNOTSUPP). */
 export function getxattrAt(dirFd: number, name: Name, key: Name): Buffer | undefined {
   let into: Buffer = small;

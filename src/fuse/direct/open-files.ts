@@ -9,13 +9,11 @@
 import { Attributes } from '../../base/attributes.js';
 import { FsError } from '../../base/errors.js';
 import { S_ISGID, S_ISUID } from '../../base/mode.js';
-import { nameFromText } from '../../base/name.js';
 import { log } from '../../observe/log.js';
 import { closeBacking, openBacking } from '../../sys/device.js';
+import { capabilityKey } from '../../sys/xattr.js';
 import type { FileSystem, NodeId } from '../../vfs/filesystem.js';
 import { FOPEN_KEEP_CACHE, FOPEN_NOFLUSH, FOPEN_PASSTHROUGH } from '../protocol/constants.js';
-
-const capability = nameFromText('security.capability');
 
 interface OpenFile {
   handles: number;
@@ -82,6 +80,6 @@ export class OpenFiles {
   private isPrivileged(node: NodeId): boolean {
     this.fs.getattr(node, this.attributes);
     if ((this.attributes.mode & (S_ISUID | S_ISGID)) !== 0) return true;
-    return this.fs.getxattr(node, capability) !== undefined;
+    return this.fs.getxattr(node, capabilityKey) !== undefined;
   }
 }
