@@ -33,6 +33,8 @@ const run = spawnSync(
     '--enable-source-maps',
     '--test',
     '--test-concurrency=2',
+    // A file that hangs fails by its name, and the others are run.
+    `--test-timeout=${15 * 60_000}`,
     `--test-reporter=${process.stdout.isTTY ? 'spec' : 'tap'}`,
     '--test-reporter-destination=stdout',
     `--test-reporter=${fileURLToPath(new URL('summary-reporter.mjs', import.meta.url))}`,

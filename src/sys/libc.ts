@@ -12,6 +12,9 @@ import { FsError } from '../base/errors.js';
 const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi'); // `as`: require is untyped
 const library = koffi.load('libc.so.6');
 
+/** Another library, for a file of sys/ that speaks with it. Throws where there is none. */
+export const loadLibrary = koffi.load;
+
 /** Numbers of system calls. Those from 424 on are alike everywhere. */
 const numbers = {
   x64: { mknodat: 259, getxattrat: 464, listxattrat: 465, openTree: 428, openat2: 437, fchmodat2: 452 },

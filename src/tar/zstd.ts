@@ -1,11 +1,11 @@
 /** zstd by the best that is there: Node's own (22.15 and later), else the `zstd` program (a process each stream), else, for reading
- *  alone, fzstd in plain JavaScript (about a quarter of the speed; it does not look at frame checksums, digests do). */
+ *  alone, libzstd in this process. */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { pipeline, Readable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
-import { Decompress } from 'fzstd';
 import { PlyfsError } from '../base/errors.js';
+import { decompressedByLibzstd, hasLibzstd, ZstdError } from '../sys/libzstd.js';
 
 /** What zlib has from Node 22.15 on; the types are those of Node 20. */
 interface ZstdInNode {
@@ -17,14 +17,14 @@ const inNode = { ...zlib } as ZstdInNode; // by name: these members exist or not
 const levelParameter = 100;
 const chunkSize = 256 * 1024;
 
-export type ZstdBy = 'node' | 'program' | 'javascript';
+export type ZstdBy = 'node' | 'program' | 'library';
 
-/** The ways that work here, best first. `javascript` cannot compress. Looks for the program once. */
+/** The ways that work here, best first. `library` cannot compress. Looks for the program once. */
 export function zstdWays(): ZstdBy[] {
   const ways: ZstdBy[] = [];
   if (inNode.createZstdDecompress !== undefined) ways.push('node');
   if (hasProgram()) ways.push('program');
-  ways.push('javascript');
+  if (hasLibzstd()) ways.push('library');
   return ways;
 }
 
@@ -34,11 +34,19 @@ function hasProgram(): boolean {
   return programFound;
 }
 
-/** The decompressed bytes. PlyfsError BAD_COMPRESSION for damaged or cut off data. */
-export function zstdDecompressed(source: AsyncIterable<Buffer>, by: ZstdBy = zstdWays()[0]!): AsyncGenerator<Buffer> {
-  if (by === 'node') return throughNode(source, inNode.createZstdDecompress!({ chunkSize }));
-  // Without -M a window beyond 128 MiB is refused: that bounds its memory.
-  return by === 'program' ? throughProgram(source, ['-dcq']) : throughJavaScript(source);
+/** The decompressed bytes. PlyfsError BAD_COMPRESSION for damaged or cut off data, UNSUPPORTED where there is no way. */
+export function zstdDecompressed(source: AsyncIterable<Buffer>, by: ZstdBy | undefined = zstdWays()[0]): AsyncGenerator<Buffer> {
+  switch (by) {
+    case 'node':
+      return throughNode(source, inNode.createZstdDecompress!({ chunkSize }));
+    case 'program':
+      // Without -M a window beyond 128 MiB is refused: that bounds its memory.
+      return throughProgram(source, ['-dcq']);
+    case 'library':
+      return throughLibrary(source);
+    case undefined:
+      throw new PlyfsError('UNSUPPORTED', 'the data is compressed with zstd, and nothing here reads it; install zstd');
+  }
 }
 
 /** The compressed bytes, one frame. PlyfsError UNSUPPORTED where neither Node nor a program can compress. */
@@ -92,27 +100,13 @@ async function* throughProgram(source: AsyncIterable<Buffer>, words: readonly st
   }
 }
 
-async function* throughJavaScript(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const ready: Buffer[] = [];
-  const decompress = new Decompress((bytes) => ready.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)));
+async function* throughLibrary(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   try {
-    for await (const chunk of source) {
-      // Pieces, so that what one call gives stays small: a small input can hold many large blocks.
-      for (let at = 0; at < chunk.length; at += pieceBytes) {
-        decompress.push(chunk.subarray(at, at + pieceBytes));
-        yield* ready.splice(0);
-      }
-    }
-    decompress.push(new Uint8Array(0), true);
+    yield* decompressedByLibzstd(source, chunkSize);
   } catch (error) {
-    // fzstd's errors carry a number; those of the source do not.
-    const isOurs = error instanceof Error && 'code' in error && typeof error.code === 'number';
-    throw isOurs || error instanceof RangeError ? damaged((error as Error).message, error) : error;
+    throw error instanceof ZstdError ? damaged(error.message, error) : error;
   }
-  yield* ready;
 }
-
-const pieceBytes = 4096;
 
 function damaged(what: string, cause: unknown): PlyfsError {
   return new PlyfsError('BAD_COMPRESSION', `the zstd data is damaged or cut off (${what})`, { cause });

@@ -1,6 +1,5 @@
 /** The readers of JSON documents: kept documents are read or refused as they must be, and whatever is done to them, they are read or refused
- *  with a sentence, soon, and nothing outside the archive is read. The seed of a failing case is printed: PLYFS_FUZZ_SEED repeats it,
- *  PLYFS_FUZZ_MS sets how long to search (1000). */
+ *  with a sentence, soon, and nothing outside the archive is read. test/search.ts tells how to repeat a case. */
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -16,11 +15,9 @@ import { platformText } from '../../src/oci/platform.js';
 import { Store } from '../../src/store/store.js';
 import { archiveOf, descriptor, hexOf, layerWith, legacyArchive, type Members, ociArchive, partsOf } from '../archive-bytes.js';
 import { changedValue, type KeptDocument, keptDocuments, type Reader } from '../document-corpus.js';
-import { Random } from '../random.js';
+import type { Random } from '../random.js';
+import { onlySeed, search } from '../search.js';
 
-const seed = Number(process.env.PLYFS_FUZZ_SEED ?? Date.now() & 0x7fffffff);
-const isOnce = process.env.PLYFS_FUZZ_SEED !== undefined;
-const searchMs = Number(process.env.PLYFS_FUZZ_MS ?? 1000);
 /** No document may take longer, however it is built. */
 const slowMs = 2000;
 const scratch = mkdtempSync(join(tmpdir(), 'plyfs-documents-'));
@@ -75,32 +72,19 @@ function damaged({ bytes }: KeptDocument, random: Random): Buffer {
   return copy;
 }
 
-/** Runs `once` with new seeds until the time is over. */
-async function search(what: string, once: (random: Random) => void | Promise<void>): Promise<number> {
-  const until = Date.now() + searchMs;
-  let count = 0;
-  for (let next = seed; count === 0 || (!isOnce && Date.now() < until); next++, count++) {
-    const begin = Date.now();
-    try {
-      await once(new Random(next));
-      assert.ok(Date.now() - begin < slowMs, `took ${Date.now() - begin} ms`);
-    } catch (error) {
-      throw new Error(`${what}: PLYFS_FUZZ_SEED=${next} fails: ${(error as Error).stack?.slice(0, 2000)}`, { cause: error });
-    }
-  }
-  return count;
-}
-
 test('damaged documents are read or refused', async (t) => {
-  t.diagnostic(`PLYFS_FUZZ_SEED=${seed}`);
-  const count = await search('documents', (random) => {
-    const reader = random.pick(names);
-    try {
-      readers[reader](damaged(random.pick(corpus.get(reader)!), random));
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-    }
-  });
+  const count = await search(
+    'documents',
+    (random) => {
+      const reader = random.pick(names);
+      try {
+        readers[reader](damaged(random.pick(corpus.get(reader)!), random));
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+      }
+    },
+    { slowMs },
+  );
   t.diagnostic(`${count} damaged documents`);
 });
 
@@ -139,25 +123,28 @@ function layoutOf(members: Members): string {
 }
 
 test('archives and layouts with changed documents lead nowhere outside themselves', async (t) => {
-  t.diagnostic(`PLYFS_FUZZ_SEED=${seed}`);
   const store = new Store(join(scratch, 'store'));
   let read = 0;
-  const count = await search('archives', async (random) => {
-    const members = changedArchive(random);
-    const archive = join(scratch, 'archive.tar');
-    writeFileSync(archive, archiveOf(members));
-    const path = members.has('oci-layout') && random.below(2) === 0 ? layoutOf(members) : archive;
-    try {
-      const { layers } = await locateImage(store, path);
-      for (const { location } of layers) {
-        assert.ok(location.path === path || location.path.startsWith(`${path}/blobs/`), location.path);
-        assert.ok(location.start >= 0 && location.start + location.size <= statSync(location.path).size);
+  const count = await search(
+    'archives',
+    async (random) => {
+      const members = changedArchive(random);
+      const archive = join(scratch, 'archive.tar');
+      writeFileSync(archive, archiveOf(members));
+      const path = members.has('oci-layout') && random.below(2) === 0 ? layoutOf(members) : archive;
+      try {
+        const { layers } = await locateImage(store, path);
+        for (const { location } of layers) {
+          assert.ok(location.path === path || location.path.startsWith(`${path}/blobs/`), location.path);
+          assert.ok(location.start >= 0 && location.start + location.size <= statSync(location.path).size);
+        }
+        read++;
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
       }
-      read++;
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-    }
-  });
+    },
+    { slowMs },
+  );
   t.diagnostic(`${count} archives, ${read} of them readable`);
-  if (!isOnce) assert.ok(read > 0 && read < count);
+  if (onlySeed === undefined) assert.ok(read > 0 && read < count);
 });
