@@ -38,6 +38,7 @@ const cPwrite = libc('int64_t pwrite(int fd, uint8_t *buffer, size_t length, int
 const cWrite = libc('int64_t write(int fd, uint8_t *buffer, size_t length)');
 const cStatx = libc('int statx(int dir, uint8_t *path, int flags, uint32_t mask, uint8_t *out)');
 const cReadlink = libc('int64_t readlink(uint8_t *path, uint8_t *out, size_t size)');
+const cReadlinkat = libc('int64_t readlinkat(int fd, uint8_t *path, uint8_t *out, size_t size)');
 const cGetdents = libc('int64_t getdents64(int fd, uint8_t *out, size_t size)');
 const cLlistxattr = libc('int64_t llistxattr(uint8_t *path, uint8_t *out, size_t size)');
 const cLgetxattr = libc('int64_t lgetxattr(uint8_t *path, uint8_t *name, uint8_t *out, size_t size)');
@@ -180,6 +181,11 @@ export function fstat(fd: number): Stat {
 export function readlink(path: string): string {
   const buffer = Buffer.alloc(4097);
   return buffer.toString('latin1', 0, cReadlink(cstring(path), buffer, buffer.length));
+}
+
+export function readlinkFd(fd: number): string {
+  const buffer = Buffer.alloc(4097);
+  return buffer.toString('latin1', 0, cReadlinkat(fd, cstring(''), buffer, buffer.length));
 }
 
 export interface Dirent {

@@ -259,6 +259,8 @@ export const operations: Record<string, Operation> = {
   fdatasync: (s, handle = '') => void libc.fdatasync(s.fd(handle)),
   fchmod: (s, handle = '', bits = '') => void libc.fchmod(s.fd(handle), mode(bits, 0)),
   fchown: (s, handle = '', owner = '') => void libc.fchown(s.fd(handle), ...owned(owner)),
+  /** The target of a symlink that is open as O_PATH. */
+  readlinkfd: (s, handle = '') => escapeText(libc.readlinkFd(s.fd(handle))),
   fget: (s, handle = '', field = 'size') => fieldNamed(field)(libc.fstat(s.fd(handle))),
   fgetx: (s, handle = '', name = '') => showData(libc.fgetxattr(s.fd(handle), name)),
   fsetx: (s, handle = '', name = '', value = '""') => void libc.fsetxattr(s.fd(handle), name, dataOf(value)),

@@ -1,7 +1,6 @@
 /** Copy-up: an object of a lower layer becomes an object of the upper, in one step for everybody who looks: it is finished in the work
  *  directory, then renamed. Owner, mode, times to the nanosecond, xattrs, ACLs and holes stay. Names of one lower file stay one file. */
 
-import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
 import { dirType, S_IFMT } from '../base/mode.js';
 import type { Name } from '../base/name.js';
@@ -74,7 +73,10 @@ export class CopyUp {
     const { tree, upper, union } = view;
     const directory = tree.directory(node);
     const entry = tree.nodes.entry(node);
-    if (entry === 0) throw new FsError(errno.ENOENT);
+    if (entry === 0) {
+      this.copyRemovedDirectory(node);
+      return;
+    }
     const parent = tree.directoryOf(entry);
     this.ensure(parent.node);
     view.stat(node);
@@ -85,11 +87,7 @@ export class CopyUp {
     const made = upper.temporaryName();
     mkdirAt(upper.workFd, made, 0o700);
     this.discardOnError(made, () => {
-      for (const key of layer.listxattrDirectory(dir)) {
-        const value = layer.getxattrDirectory(dir, key);
-        if (value !== undefined) this.putXattr(made, key, value);
-      }
-      this.putAttributes(made, node);
+      this.putDirectory(made, node);
       this.putOrigin(
         made,
         layer instanceof DirectoryLayer ? layer.fd(dir) : undefined,
@@ -104,6 +102,33 @@ export class CopyUp {
     directory.branches.unshift(0, upper.directory(view.upperDir(parent), name));
     this.becameUpper(node, parent);
     trace('copyup', () => `copyup directory node=${node}`);
+  }
+
+  /** What somebody still holds of a lower directory that was removed can be changed without appearing anywhere. */
+  private copyRemovedDirectory(node: NodeIndex): void {
+    const { view } = this;
+    const { upper } = view;
+    view.stat(node);
+    const made = upper.temporaryName();
+    mkdirAt(upper.workFd, made, 0o700);
+    this.discardOnError(made, () => {
+      this.putDirectory(made, node);
+      view.files.pinObject(node, upper.workFd, made);
+    });
+    upper.discard(made);
+    view.tree.nodes.setFlag(node, nodeFlag.isUpper);
+    view.tree.nodes.setLayer(node, 0);
+  }
+
+  private putDirectory(made: Name, node: NodeIndex): void {
+    const { branches } = this.view.tree.directory(node);
+    const layer = this.view.union.layers[branches[0]!]!;
+    const dir = branches[1] as LayerDir; // pairs, see Directory.branches
+    for (const key of layer.listxattrDirectory(dir)) {
+      const value = layer.getxattrDirectory(dir, key);
+      if (value !== undefined) this.putXattr(made, key, value);
+    }
+    this.putAttributes(made, node);
   }
 
   // ---- files and the rest ------------------------------------------------------------------------------------------------------------
@@ -204,11 +229,11 @@ export class CopyUp {
     if (entries.length > 0) {
       this.placeNames(made, entries);
     } else {
-      unlinkAt(upper.workFd, made);
       if (file !== undefined) view.files.pin(node);
+      else view.files.pinObject(node, upper.workFd, made);
+      unlinkAt(upper.workFd, made);
     }
     if (file !== undefined) view.files.adopt(node, file);
-    else view.files.drop(node);
     union.forgetPlace(node);
     tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasOrigin);
     tree.nodes.setLayer(node, 0);

@@ -1,15 +1,16 @@
 /** Descriptors of regular files by node. Reads and writes go by node, so a descriptor is opened when bytes are first asked for and kept
- *  in a bounded cache; those of files that somebody holds open, or that have lost their last name, are pinned. */
+ *  in a bounded cache; those of files that somebody holds open are pinned, and those of all objects that have lost their last name. */
 
 import { errno } from '../base/errno.js';
 import { errnoOf } from '../base/errors.js';
 import { LRUCache } from '../base/lru.js';
+import type { Name } from '../base/name.js';
 import type { Content } from '../layers/layer.js';
 import type { NodeIndex } from '../layers/node-table.js';
 import { nodeFlag } from '../layers/node-table.js';
 import type { Union } from '../layers/union.js';
 import type { Upper } from '../layers/upper.js';
-import { O_NOFOLLOW, O_NONBLOCK, O_RDWR } from '../sys/constants.js';
+import { O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDWR } from '../sys/constants.js';
 import { closeFd, openAt } from '../sys/open.js';
 
 export interface OpenFile extends Content {
@@ -85,6 +86,11 @@ export class OpenFiles {
     const file = this.take(node) ?? this.open(node);
     this.pinned.set(node, file);
     return file;
+  }
+
+  /** Keeps hold of `name`, a directory or a special file that is about to lose its last name. */
+  pinObject(node: NodeIndex, dirFd: number, name: Name): void {
+    this.pinned.set(node, ownFile(openAt(dirFd, name, O_PATH | O_NOFOLLOW), false));
   }
 
   isPinned(node: NodeIndex): boolean {

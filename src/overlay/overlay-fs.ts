@@ -10,6 +10,7 @@ import { DirectoryLayer } from '../layers/directory-layer.js';
 import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
 import { rootIndex } from '../layers/tree.js';
 import type { Counters } from '../observe/counters.js';
+import { readlinkAt } from '../sys/namespace.js';
 import { statFs } from '../sys/stat.js';
 import type { AttributeChange, Caller, DirectorySink, FileSystem, FsStatistics, NodeId } from '../vfs/filesystem.js';
 import { AttributeChanges } from './attribute-changes.js';
@@ -109,7 +110,8 @@ export class OverlayFs implements FileSystem {
   readlink(node: NodeId): Name {
     const { view } = this;
     if (view.tree.nodes.type(node) !== dirType.lnk) throw new FsError(errno.EINVAL);
-    if (view.isUpper(node) && view.tree.nodes.entry(node) === 0) throw new FsError(errno.ENOENT);
+    const onDisk = view.placeOnDisk(node);
+    if (onDisk !== undefined) return readlinkAt(onDisk.fd, onDisk.name);
     const place = view.union.locate(node);
     return place.layer.readlink(place.dir, place.name, place.ref);
   }

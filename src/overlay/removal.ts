@@ -53,7 +53,7 @@ export class Removal {
     const target = view.union.loaded(node);
     if (target.visible > 0) throw new FsError(errno.ENOTEMPTY);
     this.copyUp.ensure(parent);
-    view.stat(node);
+    this.keepForHolders(node);
     const fd = view.upperFd(directory);
     const hides = view.hidesLower(entry);
     if (!view.isUpper(node)) upper.putWhiteout(fd, name);
@@ -96,9 +96,15 @@ export class Removal {
     const { view } = this;
     const { nodes } = view.tree;
     view.stat(node);
-    if (nodes.isDirectory(node) || nodes.references(node) === 0 || view.tree.entriesOf(node).length > 1) return;
-    if (!view.isUpper(node)) view.union.keepPlace(node);
-    else if (nodes.type(node) === dirType.reg) view.files.pin(node);
+    if (nodes.references(node) === 0 || view.tree.entriesOf(node).length > 1) return;
+    if (!view.isUpper(node)) {
+      if (!nodes.isDirectory(node)) view.union.keepPlace(node);
+    } else if (nodes.type(node) === dirType.reg) {
+      view.files.pin(node);
+    } else {
+      const entry = nodes.entry(node);
+      view.files.pinObject(node, view.upperFd(view.tree.directoryOf(entry)), view.tree.names.name(entry));
+    }
   }
 
   /** After a node has lost a name. */
@@ -133,10 +139,10 @@ export class Removal {
   private drop(node: NodeIndex): void {
     const { view } = this;
     if (view.tree.nodes.isDirectory(node)) {
-      if (view.isUpper(node)) view.upper.dropDirectory(view.upperDir(view.tree.directory(node)));
-    } else {
-      view.files.drop(node);
+      const dir = view.isUpper(node) ? view.tree.directory(node).branch(0) : undefined;
+      if (dir !== undefined) view.upper.dropDirectory(dir);
     }
+    view.files.drop(node);
     view.union.dropNode(node);
   }
 }

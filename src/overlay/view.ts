@@ -161,16 +161,15 @@ export class View {
     return 2 + directory.subdirectories;
   }
 
-  /** Where an upper object can be reached by a descriptor and a name ('' for the descriptor itself). ENOENT for a nameless special file. */
+  /** Where an upper object can be reached by a descriptor and a name ('' for the descriptor itself). ENOENT for a nameless one that nobody
+   *  held when it lost its name. */
   upperPlace(node: NodeIndex): { fd: number; name: Name } {
     const { tree } = this;
-    if (tree.nodes.isDirectory(node)) {
-      if (this.isRemoved(node)) throw new FsError(errno.ENOENT);
-      return { fd: this.upperFd(tree.directory(node)), name: self };
-    }
+    const isRemoved = this.isRemoved(node);
+    if (!isRemoved && tree.nodes.isDirectory(node)) return { fd: this.upperFd(tree.directory(node)), name: self };
     const file = this.files.known(node);
     if (file !== undefined) return { fd: file.fd, name: self };
-    if (tree.nodes.entry(node) === 0) throw new FsError(errno.ENOENT);
+    if (isRemoved) throw new FsError(errno.ENOENT);
     const place = this.union.locate(node);
     return { fd: this.upper.fd(place.dir), name: place.name };
   }

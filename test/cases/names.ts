@@ -354,6 +354,92 @@ export const nameCases: readonly Case[] = [
     needsKernel: true,
   },
   {
+    name: 'OV-42 an upper directory that is open when it is removed keeps its attributes, which can be changed',
+    lower: ['dir merged; file merged/x'],
+    upper: 'dir up 0700; dir merged',
+    run: `
+      m = open merged r dir
+      u = open up r dir
+      fsetx u user.before "b"
+      unlink merged/x
+      rmdir merged
+      rmdir up
+      fchmod m 0701
+      fget m mode -> 0701
+      fchmod u 0755
+      fchown u 5:6
+      fgetx u user.before -> "b"
+      fsetx u user.after "a"
+      fgetx u user.after -> "a"
+      fget u mode -> 0755
+      fget u owner -> 5:6
+      fsync u
+      close m
+      close u`,
+    view: '',
+    upperAfter: 'whiteout merged',
+    needsKernel: true,
+    differs: { 'fuse-native': unsupported.removedDirectory.reason },
+  },
+  {
+    name: 'OV-42 a lower directory that is open when it is removed keeps its attributes, which can be changed',
+    lower: ['dir low 0750 uid=3 xattr:user.k=v'],
+    run: `
+      l = open low r dir
+      rmdir low
+      fget l mode -> 0750
+      fgetx l user.k -> "v"
+      fchmod l 0711
+      fchown l 5:6
+      fsetx l user.k "new"
+      fget l mode -> 0711
+      fget l owner -> 5:6
+      fgetx l user.k -> "new"
+      mkdir low
+      get low mode -> 0755
+      close l`,
+    view: 'dir low',
+    upperAfter: 'dir low; opaque low',
+    needsKernel: true,
+    differs: { kernel: 'refuses the change with ENOTDIR', 'fuse-native': unsupported.removedDirectory.reason },
+  },
+  {
+    name: 'OV-42 an upper symlink or FIFO whose last name goes while it is held can still be read and changed',
+    lower: [''],
+    upper: 'symlink up -> there; fifo pipe 0644',
+    run: `
+      u = open up path nofollow
+      p = open pipe rw
+      unlink up
+      unlink pipe
+      readlinkfd u -> there
+      fchmod p 0600
+      fget p mode -> 0600
+      close u
+      close p`,
+    view: '',
+    needsKernel: true,
+    differs: { 'fuse-native': unsupported.removedDirectory.reason },
+  },
+  {
+    name: 'OV-42 a lower symlink or FIFO whose last name goes while it is held can still be read and changed',
+    lower: ['symlink low -> target; fifo lowpipe 0644'],
+    run: `
+      l = open low path nofollow
+      q = open lowpipe rw
+      unlink low
+      unlink lowpipe
+      readlinkfd l -> target
+      fchmod q 0604
+      fget q mode -> 0604
+      close l
+      close q`,
+    view: '',
+    upperAfter: 'whiteout low; whiteout lowpipe',
+    needsKernel: true,
+    differs: { kernel: 'gives the FIFO its name back', 'fuse-native': unsupported.removedDirectory.reason },
+  },
+  {
     name: 'nothing can be made in a directory that was removed while it was the working directory',
     lower: ['dir d'],
     run: 'cd d\nrmdir ../d\ncreate x -> ENOENT\nmkdir x -> ENOENT\nsymlink y x -> ENOENT\ncd /\nmkdir d\nls d -> ',
