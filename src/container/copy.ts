@@ -1,7 +1,6 @@
 /** `plyfs cp`: files between a container and this machine, by docker's rules. Reading goes through the merged tree, writing through the
  *  mount where the container is mounted, otherwise into its upper. */
 
-import { execFileSync } from 'node:child_process';
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { FsError, PlyfsError } from '../base/errors.js';
@@ -15,6 +14,7 @@ import { mountOf } from './containers.js';
 import { UpperTarget } from './copy-into-upper.js';
 import { openTarStream, tarOfNode } from './copy-tar.js';
 import { type CopyTarget, DiskTarget } from './copy-target.js';
+import { flushUpper } from './flush.js';
 
 export interface CopyOptions {
   /** Owners stay; otherwise files belong to root in a container, and to the caller on this machine. */
@@ -63,7 +63,7 @@ function placeOf(text: string): { container: string | undefined; path: string } 
 }
 
 async function copyOut(container: Container, path: string, to: string, store: Store, options: CopyOptions): Promise<string[]> {
-  flush(container);
+  flushUpper(container.upper);
   const opened = await openContainer(store, container);
   try {
     const node = opened.tree.get(nameFromText(path), options.follow || path.endsWith('/') || path.endsWith('/.'));
@@ -85,7 +85,7 @@ async function copyToTar(
   options: CopyOptions,
   write: TarStreams['write'],
 ): Promise<string[]> {
-  flush(container);
+  flushUpper(container.upper);
   const opened = await openContainer(store, container);
   try {
     const node = opened.tree.get(nameFromText(path), options.follow || path.endsWith('/') || path.endsWith('/.'));
@@ -114,7 +114,7 @@ async function copyIn(
   options: CopyOptions,
 ): Promise<string[]> {
   try {
-    flush(container);
+    flushUpper(container.upper);
     const { isDirectory, parent, name } = await findIn(store, container, to);
     const place = destinationOf(local.source, to, isDirectory);
     const mount = mountOf(container);
@@ -126,12 +126,6 @@ async function copyIn(
   } finally {
     local.close();
   }
-}
-
-/** What the kernel still keeps of a mounted container's files goes to its upper. */
-function flush(container: Container): void {
-  const mount = mountOf(container);
-  if (mount !== undefined && !mount.isReadOnly) execFileSync('sync', ['-f', mount.target], { timeout: 60_000, stdio: 'ignore' });
 }
 
 interface Source {

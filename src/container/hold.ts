@@ -1,7 +1,7 @@
 /** Holding a mount still while its upper is read: operations on it wait, none fails. */
 
-import { execFileSync } from 'node:child_process';
 import { askMount } from './control.js';
+import { flushMount } from './flush.js';
 import type { MountRecord } from './records.js';
 
 /** Flushes what the kernel still keeps of `mount`, holds it, runs `read` (which must not touch the mount), and lets it go.
@@ -13,7 +13,7 @@ export async function whileHeld<T>(
   limitMs: number,
   read: (passes: boolean) => T | Promise<T>,
 ): Promise<{ result: T; heldMs: number; isStill: boolean }> {
-  if (!mount.isReadOnly) execFileSync('sync', ['-f', mount.target], { timeout: limitMs, stdio: 'ignore' });
+  flushMount(mount, limitMs);
   const held = await askMount(mount.socket, { command: 'hold', forMs: limitMs });
   const passes = typeof held === 'object' && held !== null && 'passes' in held && held.passes === true;
   const begin = performance.now();

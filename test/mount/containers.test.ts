@@ -367,3 +367,22 @@ test(
     assert.equal(ok(stage, '$PLYFS images -q | wc -l; ls store/tmp').trim(), '1');
   }),
 );
+
+test(
+  'with io=writeback, diff, export and cp see what was written to a file that is still open',
+  { skip: lacks('tar') },
+  withApp((stage) => {
+    const seen = ok(
+      stage,
+      `c=$($PLYFS create app); $PLYFS mount --rw --io writeback "$c" mnt
+       exec 5> mnt/etc/open; head -c 5000 /dev/zero >&5
+       $PLYFS diff --json "$c" | grep -A9 etc/open | grep '"sizeAfter"'
+       head -c 5000 /dev/zero >&5
+       $PLYFS export "$c" | tar tv | grep -c '10000 .* etc/open$'
+       head -c 5000 /dev/zero >&5
+       $PLYFS cp "$c:/etc/open" - | tar tv | grep -c 15000
+       exec 5>&-; $PLYFS umount mnt`,
+    );
+    assert.match(seen, /5000.*\n1\n1\n/s);
+  }),
+);

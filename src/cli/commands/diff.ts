@@ -3,6 +3,7 @@
 import { PlyfsError } from '../../base/errors.js';
 import { kindName } from '../../base/mode.js';
 import { textFromName } from '../../base/name.js';
+import { flushContainer, flushUpper } from '../../container/flush.js';
 import { type Change, diffTrees } from '../../image/diff.js';
 import { locateImage } from '../../image/locate.js';
 import { type OpenedTree, openTree, openUpper } from '../../image/open-tree.js';
@@ -49,6 +50,8 @@ export const command = newCommand(
   });
 
 async function changesOf(store: Store, a: string | undefined, b: string | undefined, options: Options): Promise<Change[]> {
+  for (const name of [a, b]) if (name !== undefined) flushContainer(store, name);
+  if (options.upper !== undefined) flushUpper(options.upper);
   if (a !== undefined && b !== undefined) return between(await openTree(store, a), () => openTree(store, b), options);
   const opened = await openOne(store, a, options);
   try {

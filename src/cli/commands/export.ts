@@ -1,6 +1,7 @@
 /** plyfs export: a whole tree as one tar. */
 
 import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
+import { flushContainer } from '../../container/flush.js';
 import { exportTree } from '../../image/export.js';
 import { sourceDateEpoch } from '../../image/new-image.js';
 import { openTree } from '../../image/open-tree.js';
@@ -26,7 +27,9 @@ export const command = newCommand(
   .option('--nanoseconds', 'keep the fractions of times')
   .action(async (name: string, options: Options) => {
     if (options.output === undefined) refuseTerminal('name a file with -o, or use a pipe');
-    const opened = await openTree(new Store(), name, options.platform);
+    const store = new Store();
+    flushContainer(store, name);
+    const opened = await openTree(store, name, options.platform);
     try {
       const chunks = exportTree(opened.tree, {
         nanoseconds: options.nanoseconds === true,
