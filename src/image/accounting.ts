@@ -2,7 +2,8 @@
 
 import { S_IFDIR, S_IFMT, S_IFREG } from '../base/mode.js';
 import type { Name } from '../base/name.js';
-import { flag, type TarIndex } from '../layers/tar-index.js';
+import type { TarIndex } from '../layers/tar-index.js';
+import { flag } from '../layers/tar-index-format.js';
 import type { OpenedLayer } from './stack.js';
 
 export interface LayerAccount {

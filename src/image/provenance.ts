@@ -4,7 +4,7 @@ import { Attributes } from '../base/attributes.js';
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import { foundLink, foundWhiteout, type LayerDir } from '../layers/layer.js';
-import { flag } from '../layers/tar-index.js';
+import { flag } from '../layers/tar-index-format.js';
 import type { OpenedLayer } from './stack.js';
 
 export interface PathChange {

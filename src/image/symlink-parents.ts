@@ -6,7 +6,7 @@ import type { Digest } from '../base/digest.js';
 import { dirType } from '../base/mode.js';
 import { textFromName } from '../base/name.js';
 import { Below } from '../layers/below.js';
-import { flag } from '../layers/tar-index.js';
+import { flag } from '../layers/tar-index-format.js';
 import type { StoredImage } from '../store/catalog.js';
 import type { Store } from '../store/store.js';
 import { indexedLayers } from './stored-layers.js';

@@ -14,7 +14,8 @@ import { type Name, nameMax } from '../base/name.js';
 import { badTar, entryOverLimit, type SparseExtent, shortPath, type TarEntry } from '../tar/entry.js';
 import { TarParser } from '../tar/parser.js';
 import { type Marker, markerOfName, whiteoutPrefix } from './markers.js';
-import { flag, type TarIndex } from './tar-index.js';
+import type { TarIndex } from './tar-index.js';
+import { flag } from './tar-index-format.js';
 import { layOut } from './tar-index-layout.js';
 import { Bytes, pendingLink, TarTree } from './tar-tree.js';
 

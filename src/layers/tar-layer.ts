@@ -16,7 +16,8 @@ import {
   type Listing,
   type LowerLink,
 } from './layer.js';
-import { flag, type TarIndex } from './tar-index.js';
+import type { TarIndex } from './tar-index.js';
+import { flag } from './tar-index-format.js';
 
 /** The descriptor that the tar is read by. `close` is called with the layer's. */
 export interface TarSource {
