@@ -1,6 +1,6 @@
 /** The two errors of the project: FsError inside a mount (an errno for the caller), PlyfsError outside it (a sentence for people). */
 
-import { errnoName } from './errno.js';
+import { errno, errnoName } from './errno.js';
 
 /** A refusal that the caller of a file operation sees as `errno`. `detail` is for the log, never for the caller. It carries no stack:
  *  refusals are everyday answers of a mount, and taking a stack costs more than most operations. */
@@ -50,4 +50,22 @@ function forPeople(message: string): string {
 /** The errno of an FsError, undefined for anything else. */
 export function errnoOf(error: unknown): number | undefined {
   return error instanceof FsError ? error.errno : undefined;
+}
+
+/** What a file system or our rights do not let us do, as against what went wrong. */
+export function isRefusal(error: unknown): boolean {
+  const number = errnoOf(error);
+  return (
+    number === errno.EPERM ||
+    number === errno.EOPNOTSUPP ||
+    number === errno.EINVAL ||
+    number === errno.EACCES ||
+    number === errno.ENOSYS
+  );
+}
+
+/** No room on the disk or in the inode. */
+export function isNoRoom(error: unknown): boolean {
+  const number = errnoOf(error);
+  return number === errno.ENOSPC || number === errno.EDQUOT || number === errno.E2BIG;
 }

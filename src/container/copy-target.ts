@@ -7,7 +7,7 @@ import { errnoOf } from '../base/errors.js';
 import { dirType, S_IFREG, typeOfMode } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import { nameFromText } from '../base/name.js';
-import type { OpenedFile } from '../image/tree-view.js';
+import type { OpenedFile } from '../image/content.js';
 import { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR } from '../sys/constants.js';
 import { ftruncate, pwrite } from '../sys/file.js';
 import { mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../sys/namespace.js';

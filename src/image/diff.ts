@@ -7,7 +7,8 @@ import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import { capabilityKey } from '../sys/xattr.js';
 import { compareTrees, type Step, unreadable } from './compare.js';
-import type { NodeNumber, OpenedFile, TreeView } from './tree-view.js';
+import type { OpenedFile } from './content.js';
+import type { NodeNumber, TreeView } from './tree-view.js';
 
 export type Aspect = 'type' | 'mode' | 'owner' | 'size' | 'mtime' | 'device' | 'target' | 'capability' | 'xattrs' | 'content';
 

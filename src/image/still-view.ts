@@ -15,8 +15,9 @@ import { closeFd } from '../sys/open.js';
 import { raiseNofile } from '../sys/process.js';
 import { statAt } from '../sys/stat.js';
 import { compareTrees, type Step, unreadable } from './compare.js';
+import type { OpenedFile } from './content.js';
 import { writing } from './tar-intake.js';
-import type { NodeNumber, OpenedFile, TreeView } from './tree-view.js';
+import type { NodeNumber, TreeView } from './tree-view.js';
 import { UpperView } from './upper-view.js';
 
 /** Files up to this size are read at once, as long as all of them together fit. */

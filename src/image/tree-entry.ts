@@ -6,7 +6,8 @@ import type { Name } from '../base/name.js';
 import { capabilityKey } from '../sys/xattr.js';
 import type { EntryType, WriteEntry } from '../tar/entry.js';
 import type { TarWriter } from '../tar/writer.js';
-import type { NodeNumber, OpenedFile, TreeView } from './tree-view.js';
+import type { OpenedFile } from './content.js';
+import type { NodeNumber, TreeView } from './tree-view.js';
 
 const entryTypes = new Map<number, EntryType>([
   [dirType.reg, 'file'],

@@ -1,21 +1,18 @@
 /** A merged tree for programs: no mount, no root. Everything is synchronous: answers come from indexes in memory, or from the disk where
  *  a layer is a directory; content comes from the tars and files. */
 
-import { readSync } from 'node:fs';
 import { Attributes } from '../base/attributes.js';
 import { errno } from '../base/errno.js';
 import { errnoOf, PlyfsError } from '../base/errors.js';
 import { dirType, kindWords } from '../base/mode.js';
 import { type Name, textFromName } from '../base/name.js';
-import type { Content, Layer, LayerDir } from '../layers/layer.js';
+import type { Layer, LayerDir } from '../layers/layer.js';
 import { isHiddenXattr, viewXattr } from '../layers/markers.js';
 import { type EntryIndex, entryFlag } from '../layers/name-table.js';
 import { nodeFlag } from '../layers/node-table.js';
 import { Union } from '../layers/union.js';
 import { Counters } from '../observe/counters.js';
-import { dataRanges, pread } from '../sys/file.js';
-import type { FileData } from '../tar/writer.js';
-import { ReadAhead } from './read-ahead.js';
+import { type OpenedFile, openContent, type Readers, readContent } from './content.js';
 
 /** A node of the merged tree; valid while the view is open. */
 export type NodeNumber = number;
@@ -37,18 +34,12 @@ export interface UpperListing {
   readonly vanished: readonly Name[];
 }
 
-export interface OpenedFile extends FileData {
-  close(): void;
-}
-
 /** As Linux: symlinks followed on one path before it gives up. */
 const symlinkLimit = 40;
-const chunkBytes = 1024 * 1024;
 
 export class TreeView {
   protected readonly union: Union;
-  /** By the descriptor of the layer's tar. */
-  private readonly readers = new Map<number, ReadAhead>();
+  private readonly readers: Readers = new Map();
 
   /** `layers` are top first; `close` closes them. With `hasUpper` the first is the writable tree of a container, which is only read. */
   constructor(
@@ -261,8 +252,7 @@ export class TreeView {
     const { layer, dir, name, ref } = this.union.locate(node);
     const content = layer.open(dir, name, ref);
     try {
-      const end = Math.min(to, content.size);
-      for (let at = from; at < end; at += chunkBytes) yield readContent(content, at, Math.min(chunkBytes, end - at));
+      yield* readContent(content, from, to);
     } finally {
       content.close();
     }
@@ -271,33 +261,8 @@ export class TreeView {
   /** A regular file for reading at will. The caller closes it. FsError ENOENT where it has vanished, EIO for a metacopy file. */
   open(node: NodeNumber): OpenedFile {
     const { layer, dir, name, ref } = this.union.locate(node);
-    const content = layer.open(dir, name, ref);
     const { size, blocks } = this.attributes(node);
-    if (content.extents !== undefined) return sparseFile(content, size);
-    // A tar never ends before what its index says.
-    const isFixed = content.size === size;
-    const isSparse = !isFixed && blocks * 512 < size;
-    return {
-      size,
-      ...(isSparse ? { extents: dataRanges(content.fd, size) } : {}),
-      read: (buffer, at, length, offset) => {
-        const count = isFixed
-          ? this.readAhead(content.fd).read(buffer, at, length, content.start + offset)
-          : pread(content.fd, buffer, at, length, content.start + offset);
-        if (count === 0 && isFixed) throw cutOff(content.start + offset);
-        return count;
-      },
-      close: () => content.close(),
-    };
-  }
-
-  /** PRE: `fd` is a layer's, open as long as this. */
-  private readAhead(fd: number): ReadAhead {
-    const known = this.readers.get(fd);
-    if (known !== undefined) return known;
-    const reader = new ReadAhead(fd);
-    this.readers.set(fd, reader);
-    return reader;
+    return openContent(layer.open(dir, name, ref), size, blocks, this.readers);
   }
 
   /** The whole of a regular file. */
@@ -318,50 +283,6 @@ function valuesOf(keys: readonly Name[], get: (key: Name) => Buffer | undefined)
     if (value !== undefined) found.set(key, value);
   }
   return found;
-}
-
-/** Bytes [at, at + length) of a content, holes as zeros. PRE: within its size. */
-function readContent(content: Content, at: number, length: number): Buffer {
-  const bytes = Buffer.alloc(length);
-  const ranges = content.extents ?? [{ offset: 0, length: content.size, at: content.start }];
-  for (const range of ranges) {
-    const from = Math.max(at, range.offset);
-    const to = Math.min(at + length, range.offset + range.length);
-    if (from < to) fill(content.fd, bytes.subarray(from - at, to - at), range.at + (from - range.offset));
-  }
-  return bytes;
-}
-
-function fill(fd: number, bytes: Buffer, position: number): void {
-  for (let done = 0; done < bytes.length; ) {
-    const count = readSync(fd, bytes, done, bytes.length - done, position + done);
-    if (count === 0) throw cutOff(position + done);
-    done += count;
-  }
-}
-
-/** A sparse entry of a tar. */
-function sparseFile(content: Content, size: number): OpenedFile {
-  const extents = content.extents!; // the caller saw them
-  let last = 0;
-  return {
-    size,
-    extents,
-    read: (buffer, at, length, offset) => {
-      if (offset < extents[last]!.offset) last = 0;
-      while (offset >= extents[last]!.offset + extents[last]!.length) last++;
-      const extent = extents[last]!; // callers read within the extents
-      const wanted = Math.min(length, extent.offset + extent.length - offset);
-      const count = pread(content.fd, buffer, at, wanted, extent.at + offset - extent.offset);
-      if (count === 0) throw cutOff(extent.at + offset - extent.offset);
-      return count;
-    },
-    close: () => content.close(),
-  };
-}
-
-function cutOff(position: number): PlyfsError {
-  return new PlyfsError('truncated', `the layer's file ends at byte ${position}: it was cut off since it was opened`);
 }
 
 function byName(a: ViewEntry, b: ViewEntry): number {

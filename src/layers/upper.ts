@@ -2,29 +2,22 @@
  *  one step. The only writer of markers. What it leaves on disk is what the kernel's overlayfs would leave (D-5). */
 
 import { errno } from '../base/errno.js';
-import { errnoOf, PlyfsError } from '../base/errors.js';
-import { dirType, S_IFCHR, S_IFREG } from '../base/mode.js';
+import { errnoOf, isNoRoom, isRefusal, PlyfsError } from '../base/errors.js';
+import { S_IFCHR, S_IFREG } from '../base/mode.js';
 import { bytesFromName, type Name, nameFromText, nameMax } from '../base/name.js';
 import { log } from '../observe/log.js';
 import { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, RENAME_EXCHANGE, RENAME_WHITEOUT } from '../sys/constants.js';
-import { readDirectory } from '../sys/dir.js';
-import { linkAt, mkdirAt, mknodAt, renameAt, rmdirAt, unlinkAt } from '../sys/namespace.js';
+import { linkAt, mkdirAt, mknodAt, renameAt, unlinkAt } from '../sys/namespace.js';
 import { closeFd, openAt, openPath } from '../sys/open.js';
 import { chmodAt } from '../sys/stat.js';
 import { getxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
 import type { Descriptors } from './descriptors.js';
 import { DirectoryLayer, openDirectory } from './directory-layer.js';
 import type { LayerDir } from './layer.js';
-import {
-  type MarkerFormat,
-  markerFormats,
-  opaqueName,
-  privatePrefixes,
-  whiteoutName,
-  whiteoutPrefix,
-  whNamesKey,
-} from './markers.js';
+import { probeFormat } from './marker-probe.js';
+import { type MarkerFormat, opaqueName, privatePrefixes, whiteoutName, whiteoutPrefix, whNamesKey } from './markers.js';
 import { decodeOrigin, decodePlainOrigin, encodePlainOrigin, type Origin } from './origin.js';
+import { removeContents, removeTree } from './remove-tree.js';
 
 const self = '' as Name;
 const sharedWhiteout = 'whiteout' as Name;
@@ -57,7 +50,7 @@ export class Upper extends DirectoryLayer {
     }
     this.inheritNothing();
     this.emptyWork();
-    this.format = this.probeFormat(format);
+    this.format = probeFormat(this.workFd, format);
     if (this.hasOrdinaryWhNames && this.format.whiteout === 'file') {
       throw new PlyfsError(
         'wh-names',
@@ -78,43 +71,6 @@ export class Upper extends DirectoryLayer {
     } catch (error) {
       if (!isRefusal(error)) throw error;
     }
-  }
-
-  /** The first spelling that works here (D-2). */
-  private probeFormat(wanted?: 'overlay' | 'overlay-user'): MarkerFormat {
-    const probe = this.temporaryName();
-    closeFd(openAt(this.workFd, probe, O_CREAT | O_EXCL | O_RDWR, 0o600));
-    try {
-      for (const format of [markerFormats.overlay, markerFormats.overlayUser]) {
-        if (wanted !== undefined && format.name !== wanted) continue;
-        if (this.canMark(probe, format) && this.canMakeDevice()) return format;
-      }
-      return markerFormats.oci;
-    } finally {
-      unlinkAt(this.workFd, probe);
-    }
-  }
-
-  private canMark(probe: Name, format: MarkerFormat): boolean {
-    try {
-      setxattrAt(this.workFd, probe, `${format.prefix}opaque` as Name, yes);
-      return true;
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      return false;
-    }
-  }
-
-  private canMakeDevice(): boolean {
-    const name = this.temporaryName();
-    try {
-      mknodAt(this.workFd, name, S_IFCHR, 0);
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      return false;
-    }
-    unlinkAt(this.workFd, name);
-    return true;
   }
 
   /** A name in the work directory that nobody uses. */
@@ -356,53 +312,10 @@ export class Upper extends DirectoryLayer {
   }
 }
 
-/** What a file system or our rights do not let us do, as against what went wrong. */
-export function isRefusal(error: unknown): boolean {
-  const number = errnoOf(error);
-  return (
-    number === errno.EPERM ||
-    number === errno.EOPNOTSUPP ||
-    number === errno.EINVAL ||
-    number === errno.EACCES ||
-    number === errno.ENOSYS
-  );
-}
-
-/** No room on the disk or in the inode. */
-export function isNoRoom(error: unknown): boolean {
-  const number = errnoOf(error);
-  return number === errno.ENOSPC || number === errno.EDQUOT || number === errno.E2BIG;
-}
-
 function ensureDirectory(fd: number, name: Name): void {
   try {
     mkdirAt(fd, name, 0o700);
   } catch (error) {
     if (errnoOf(error) !== errno.EEXIST) throw error;
   }
-}
-
-function removeContents(fd: number): void {
-  const entries: [Name, number][] = [];
-  readDirectory(fd, (name, type) => entries.push([name, type]));
-  for (const [name, type] of entries) {
-    if (type === dirType.dir) removeTree(fd, name);
-    else unlinkAt(fd, name);
-  }
-}
-
-function removeTree(dirFd: number, name: Name): void {
-  try {
-    unlinkAt(dirFd, name);
-    return;
-  } catch (error) {
-    if (errnoOf(error) !== errno.EISDIR && errnoOf(error) !== errno.EPERM) throw error;
-  }
-  const fd = openDirectory(dirFd, name);
-  try {
-    removeContents(fd);
-  } finally {
-    closeFd(fd);
-  }
-  rmdirAt(dirFd, name);
 }

@@ -1,7 +1,7 @@
 /** Copy-up: an object of a lower layer becomes an object of the upper, in one step for everybody who looks: it is finished in the work
  *  directory, then renamed. Owner, mode, times to the nanosecond, xattrs, ACLs and holes stay. Names of one lower file stay one file. */
 
-import { FsError } from '../base/errors.js';
+import { FsError, isRefusal } from '../base/errors.js';
 import { dirType, S_IFMT } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import { DirectoryLayer } from '../layers/directory-layer.js';
@@ -11,7 +11,6 @@ import { type EntryIndex, entryFlag } from '../layers/name-table.js';
 import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
 import { encodeOrigin, type Origin } from '../layers/origin.js';
 import type { Directory } from '../layers/tree.js';
-import { isRefusal } from '../layers/upper.js';
 import { log } from '../observe/log.js';
 import { trace } from '../observe/trace.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../sys/constants.js';

@@ -1,14 +1,13 @@
 /** New objects: mknod, mkdir, symlink, tmpfile, link. Each appears in one step with its final owner, mode and ACL where the disk allows. */
 
 import { errno } from '../base/errno.js';
-import { FsError } from '../base/errors.js';
+import { FsError, isRefusal } from '../base/errors.js';
 import { dirType, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, typeOfMode } from '../base/mode.js';
 import { type Name, nameMax } from '../base/name.js';
 import { whiteoutPrefix } from '../layers/markers.js';
 import type { EntryIndex } from '../layers/name-table.js';
 import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
 import type { Directory } from '../layers/tree.js';
-import { isRefusal } from '../layers/upper.js';
 import { O_CREAT, O_EXCL, O_RDWR, O_TMPFILE } from '../sys/constants.js';
 import { linkAt, mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../sys/namespace.js';
 import { closeFd, openAt } from '../sys/open.js';
