@@ -70,7 +70,7 @@ export const unsupported = {
   },
   birthTime: { what: 'birth time', direct: 'yes', here: 'none', reason: 'libfuse 2 has no STATX' },
   removedDirectory: {
-    what: 'a removed directory that is still open, and open files that were in it',
+    what: 'a removed directory, symlink or FIFO that is still open, and open files that were in such a directory',
     direct: 'go on',
     here: 'ENOENT',
     reason: 'libfuse 2 addresses by path',
