@@ -1,5 +1,5 @@
 /** The view of the layers below a layer, without a tree: where a redirect or a hard link of that layer leads. Rare, so nothing is kept. The
- *  rule is union.ts's: the first layer that has a name decides, directories go on below it until something closes the name. */
+ *  rule is merge.ts's: the first layer that has a name decides, directories go on below it until something closes the name. */
 
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';

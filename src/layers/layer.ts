@@ -1,4 +1,4 @@
-/** A layer: a read-only tree that the union stacks. Implementers: directory-layer.ts, tar-layer.ts. Caller: union.ts.
+/** A layer: a read-only tree that the union stacks. Implementers: directory-layer.ts, tar-layer.ts. Callers: union.ts, merge.ts.
  *
  *  A directory of a layer has a number (LayerDir), valid as long as the layer is open. Any object is addressed by the directory it
  *  lies in, its name, and `ref`, the layer's own number for it as `list` told it (a tar layer's entry number; 0 in a directory layer,

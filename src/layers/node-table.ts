@@ -1,5 +1,5 @@
 /** Nodes of the merged tree as rows of one buffer: 80 bytes each, no JavaScript object, nothing for the garbage collector to walk.
- *  Reader and writer: union.ts, overlay/. A row is a cached statx of the object plus where the object lies. */
+ *  Readers and writers: union.ts, merge.ts, overlay/. A row is a cached statx of the object plus where the object lies. */
 
 import type { Attributes } from '../base/attributes.js';
 import { dirType, S_IFMT } from '../base/mode.js';

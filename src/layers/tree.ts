@@ -1,5 +1,5 @@
 /** The merged tree in memory: nodes, names and, for each directory, its children in a stable order and the layers it is merged from.
- *  Pure bookkeeping: it touches no layer. Filled by union.ts a directory at a time; changed by overlay/. */
+ *  Pure bookkeeping: it touches no layer. Filled by merge.ts a directory at a time; changed by overlay/. */
 
 import type { Name } from '../base/name.js';
 import type { LayerDir } from './layer.js';

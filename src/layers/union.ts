@@ -1,21 +1,16 @@
-/** THE union rule: how a stack of layers becomes one tree. The tree is merged a directory at a time, when first asked for; from then on
- *  lookups, misses and listings are answered from memory, at the same cost for 1 layer and for 500.
- *
- *  Rule (OCI layer.md, Linux overlayfs.rst): from the top, the first layer that has a name decides its kind; directories merge with the
- *  directories of the same name below until a whiteout, a non-directory or an opaque directory closes the name. Whiteouts and opaque
- *  marks act on lower layers only, whatever else the same layer holds. A redirect names where the lower part is. */
+/** A stack of layers as one tree. A directory is merged (merge.ts) when it is first asked for; from then on lookups, misses and listings are
+ *  answered from memory, at the same cost for 1 layer and for 500. */
 
 import { Attributes } from '../base/attributes.js';
 import { dirType, kindName } from '../base/mode.js';
-import { type Name, nameMax, textFromName } from '../base/name.js';
+import { type Name, nameMax } from '../base/name.js';
 import type { Counters } from '../observe/counters.js';
-import { log } from '../observe/log.js';
-import { trace } from '../observe/trace.js';
 import { Below } from './below.js';
-import { InodeSpaces, viewIno } from './inode-spaces.js';
-import { foundLink, foundWhiteout, type Layer, type LayerDir, Listing, type Place } from './layer.js';
+import { InodeNumbers } from './inode-numbers.js';
+import { foundLink, foundWhiteout, type Layer, type LayerDir, type Place } from './layer.js';
 import { Links } from './links.js';
 import { LowerLinks } from './lower-links.js';
+import { Merge } from './merge.js';
 import { type EntryIndex, entryFlag } from './name-table.js';
 import { type NodeIndex, nodeFlag } from './node-table.js';
 import { type Directory, Tree } from './tree.js';
@@ -36,10 +31,8 @@ export class Union {
   readonly hasUpper: boolean;
   readonly root: Directory;
   private readonly counters: Counters;
-  private readonly below: Below;
-  private readonly originOf: UnionOptions['originOf'];
-  private readonly spaces = new InodeSpaces();
-  private readonly spaceOfLayer: number[];
+  private readonly inodes: InodeNumbers;
+  private readonly merging: Merge;
   /** Multi-linked files: their names are one node. */
   readonly links = new Links();
   readonly lowerLinks: LowerLinks;
@@ -47,17 +40,16 @@ export class Union {
   private readonly places = new Map<NodeIndex, Place>();
   /** Told of each node that goes with its unloaded directory. */
   onDrop: ((node: NodeIndex) => void) | undefined;
-  private readonly listing = new Listing();
   private readonly attributes = new Attributes();
 
   constructor(options: UnionOptions) {
     this.layers = options.layers;
     this.hasUpper = options.hasUpper;
     this.counters = options.counters;
-    this.originOf = options.originOf;
-    this.below = new Below(options.layers);
-    this.lowerLinks = new LowerLinks(options.layers, this.hasUpper ? 1 : 0, this.below);
-    this.spaceOfLayer = this.layers.map((layer) => this.spaces.number(layer.inodeSpace));
+    const below = new Below(options.layers);
+    this.lowerLinks = new LowerLinks(options.layers, this.hasUpper ? 1 : 0, below);
+    this.inodes = new InodeNumbers(this.layers.map((layer) => layer.inodeSpace));
+    this.merging = new Merge(options, this.tree, below, this.inodes, (node, place) => this.putPlace(node, place));
     const branches = this.layers.flatMap((layer, position) => [position, layer.root as number]);
     this.root = this.tree.addDirectory(dirType.dir, 0, 0, branches);
     if (this.hasUpper) this.tree.nodes.setFlag(this.root.node, nodeFlag.isUpper);
@@ -67,7 +59,7 @@ export class Union {
 
   /** The inode number in the view of inode `ino` of a layer. */
   viewIno(layer: number, ino: number): number {
-    return viewIno(this.spaceOfLayer[layer]!, ino);
+    return this.inodes.ofLayer(layer, ino);
   }
 
   /** The directory with all its names known. FsError EIO, EACCES... from a layer: then it stays unloaded. */
@@ -109,7 +101,7 @@ export class Union {
   private mergeKnown(directory: Directory, names: readonly Name[] | undefined): void {
     const before = directory.used;
     try {
-      this.merge(directory, names ?? 'of the upper');
+      this.merging.merge(directory, names ?? 'of the upper');
       for (let i = before; i < directory.used; i++) this.tree.names.setFlag(directory.children[i]!, entryFlag.isClosed);
     } catch (error) {
       this.forgetFrom(directory, before);
@@ -119,7 +111,7 @@ export class Union {
 
   private load(directory: Directory): void {
     try {
-      this.merge(directory, 'all');
+      this.merging.merge(directory, 'all');
       directory.isLoaded = true;
       this.counters.add('directoriesLoaded');
       this.counters.set('names', this.tree.names.count);
@@ -156,128 +148,6 @@ export class Union {
     }
     this.onDrop?.(node);
     this.dropNode(node);
-  }
-
-  /** `wanted`: all names, these, or those that the first branch has. */
-  private merge(directory: Directory, wanted: readonly Name[] | 'all' | 'of the upper'): void {
-    const { branches } = directory;
-    let names = wanted;
-    const passing: EntryIndex[] = [];
-    for (let i = 0; i < branches.length; i += 2) {
-      const position = branches[i]!;
-      const dir = branches[i + 1] as LayerDir; // pairs, see Directory.branches
-      this.listing.clear();
-      if (typeof names === 'string') this.layers[position]!.list(dir, this.listing);
-      else this.layers[position]!.listNamed(dir, names, this.listing);
-      // Only directories go on below the upper.
-      if (names === 'of the upper') names = this.listing.names.filter((_, at) => this.listing.types[at] === dirType.dir);
-      this.counters.add('layerListings');
-      if (position === 0 && this.hasUpper) directory.isImpure = this.listing.isImpure;
-      this.mergeListing(directory, position, dir, passing);
-      if (this.listing.isOpaque) {
-        branches.length = i + 2;
-      } else if (this.listing.redirect !== undefined) {
-        if (position === 0 && this.hasUpper) directory.isRedirected = true;
-        branches.length = i + 2;
-        branches.push(...this.redirected(directory, position, this.listing.redirect));
-      }
-    }
-    for (const entry of passing) this.tree.removeEntry(directory, entry);
-    trace('union', () => `loaded node=${directory.node} layers=${branches.length / 2} names=${directory.visible}`);
-  }
-
-  /** Merges one layer's listing under what the layers above it gave. */
-  private mergeListing(directory: Directory, position: number, dir: LayerDir, passing: EntryIndex[]): void {
-    const { tree, listing } = this;
-    const { names } = tree;
-    for (let i = 0; i < listing.names.length; i++) {
-      const name = listing.names[i]!;
-      const type = listing.types[i]!;
-      const ref = listing.refs[i]!;
-      const entry = names.find(directory.node, name);
-      if (entry === 0) {
-        tree.addEntry(directory, name, this.addNode(position, dir, i), 0);
-        continue;
-      }
-      if (names.has(entry, entryFlag.isClosed)) continue;
-      if (names.has(entry, entryFlag.isPassing)) continue;
-      names.setFlag(entry, entryFlag.hasLower);
-      const node = names.node(entry);
-      if (node === 0 || type !== dirType.dir || !tree.nodes.isDirectory(node)) {
-        names.setFlag(entry, entryFlag.isClosed);
-      } else {
-        tree.directory(node).branches.push(position, this.layers[position]!.directory(dir, name, ref));
-      }
-    }
-    for (let i = 0; i < listing.links.length; i++)
-      this.mergeLink(directory, position, listing.links[i]!, listing.linkTargets[i]!);
-    for (const name of listing.whiteouts) this.mergeWhiteout(directory, position, name, passing);
-  }
-
-  /** A hard link of layer `position` to an object of the view below it (L-8): the name shows that object, and is one more of its names. */
-  private mergeLink(directory: Directory, position: number, name: Name, target: Name): void {
-    const { tree } = this;
-    const entry = tree.names.find(directory.node, name);
-    if (entry !== 0) {
-      if (!tree.names.has(entry, entryFlag.isPassing)) tree.names.setFlag(entry, entryFlag.hasLower | entryFlag.isClosed);
-      return;
-    }
-    const found = this.below.walk(this.below.roots(position), target).object;
-    if (found === undefined) {
-      log(
-        'warn',
-        `${this.layers[position]!.label}: hard link ${textFromName(name)} to ${textFromName(target)}, which no lower layer has`,
-      );
-      return;
-    }
-    const node = tree.nodes.add(found.type, found.position, found.place.ref, this.viewIno(found.position, found.ino));
-    this.putPlace(node, found.place);
-    tree.addEntry(directory, name, node, entryFlag.isClosed);
-  }
-
-  private mergeWhiteout(directory: Directory, position: number, name: Name, passing: EntryIndex[]): void {
-    const { names } = this.tree;
-    const entry = names.find(directory.node, name);
-    if (entry !== 0) {
-      const isOwnWhiteout = names.node(entry) === 0 && names.has(entry, entryFlag.isWhiteout);
-      if (!isOwnWhiteout || position !== 0) names.setFlag(entry, entryFlag.isClosed);
-    } else if (position === 0 && this.hasUpper) {
-      this.tree.addEntry(directory, name, 0, entryFlag.isWhiteout);
-    } else {
-      passing.push(this.tree.addEntry(directory, name, 0, entryFlag.isPassing));
-    }
-  }
-
-  /** A node for entry `i` of the listing. */
-  private addNode(position: number, dir: LayerDir, i: number): NodeIndex {
-    const { listing, tree } = this;
-    const name = listing.names[i]!;
-    const type = listing.types[i]!;
-    const isUpper = position === 0 && this.hasUpper;
-    let ino = this.viewIno(position, listing.inos[i]!);
-    let hasOrigin = false;
-    if (isUpper && listing.isImpure) {
-      const origin = this.originOf?.(dir, name);
-      if (origin !== undefined) ino = viewIno(this.spaces.number(origin.space), origin.ino);
-      hasOrigin = origin !== undefined;
-    }
-    const ref = listing.refs[i]!;
-    const node =
-      type === dirType.dir
-        ? tree.addDirectory(type, position, ino, [position, this.layers[position]!.directory(dir, name, ref)]).node
-        : tree.nodes.add(type, position, ref, ino);
-    if (isUpper) tree.nodes.setFlag(node, nodeFlag.isUpper | (hasOrigin ? nodeFlag.hasOrigin : 0));
-    return node;
-  }
-
-  /** The branches below layer `position` of a directory whose mark in that layer says `redirect` (Linux ovl_lookup). */
-  private redirected(directory: Directory, position: number, redirect: Name): number[] {
-    if (redirect.startsWith('/')) return this.below.walk(this.below.roots(position), redirect).branches;
-    const entry = this.tree.nodes.entry(directory.node);
-    const parent = entry === 0 ? [] : this.tree.directoryOf(entry).branches;
-    const starts: number[] = [];
-    for (let i = 0; i < parent.length; i += 2) if (parent[i]! > position) starts.push(parent[i]!, parent[i + 1]!);
-    return this.below.walk(starts, redirect).branches;
   }
 
   /** Reads the attributes of what an entry shows, if they are not known, and returns its node: names of one multi-linked file of one
