@@ -201,6 +201,15 @@ export class Tree {
     this.attach(directory, entry, node);
   }
 
+  /** Two entries of a directory change places: each is listed where the other was. */
+  exchangePlaces(directory: Directory, a: EntryIndex, b: EntryIndex): void {
+    const [ofA, ofB] = [this.names.position(a), this.names.position(b)];
+    directory.children[directory.placeFrom(ofA)] = b;
+    directory.children[directory.placeFrom(ofB)] = a;
+    this.names.setPosition(a, ofB);
+    this.names.setPosition(b, ofA);
+  }
+
   private attach(directory: Directory, entry: EntryIndex, node: NodeIndex): void {
     directory.visible++;
     if (this.nodes.isDirectory(node)) directory.subdirectories++;

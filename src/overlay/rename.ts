@@ -80,8 +80,7 @@ export class Rename {
     this.moveOnDisk(from, to, hides);
     crashPoint('rename-done');
     const moved = from.node;
-    this.removal.forgetName(from.directory, from.entry, view.hidesLower(from.entry) || leavesWhiteout);
-    this.placeName(to, moved);
+    this.placeName(from, to, view.hidesLower(from.entry) || leavesWhiteout);
     if (to.node !== 0) this.removal.lostName(to.node);
     this.moved(moved, to);
   }
@@ -169,14 +168,16 @@ export class Rename {
     this.moved(to.node, from);
   }
 
-  private placeName(to: End, node: NodeIndex): void {
+  /** The tree's part of a rename. A new name in the same directory is listed where the old one was: who renames what he reads there comes
+   *  to an end. */
+  private placeName(from: End, to: End, hides: boolean): void {
     const { tree } = this.view;
-    if (to.entry === 0) {
-      tree.addEntry(to.directory, to.name, node, 0);
-      return;
-    }
-    if (this.view.hidesLower(to.entry)) tree.names.setFlag(to.entry, entryFlag.hasLower);
-    tree.pointEntry(to.directory, to.entry, node);
+    tree.coverEntry(from.directory, from.entry);
+    if (to.entry !== 0 && this.view.hidesLower(to.entry)) tree.names.setFlag(to.entry, entryFlag.hasLower);
+    const entry = to.entry === 0 ? tree.addEntry(to.directory, to.name, from.node, 0) : to.entry;
+    if (to.entry !== 0) tree.pointEntry(to.directory, entry, from.node);
+    if (from.directory === to.directory && to.node === 0) tree.exchangePlaces(from.directory, from.entry, entry);
+    this.removal.forgetName(from.directory, from.entry, hides);
   }
 
   /** The node has its new name in `place`. */

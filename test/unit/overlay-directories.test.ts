@@ -84,6 +84,36 @@ test('whoever reads a directory while names come and go sees each name that stay
   }),
 );
 
+test('whoever renames each name that a directory tells, there and back too, comes to an end', { skip: needsRoot }, () =>
+  withEngine(
+    {
+      lower: [Array.from({ length: 100 }, (_, i) => `file low${i}`).join(';')],
+      upper: Array.from({ length: 100 }, (_, i) => `file up${i}`).join(';'),
+    },
+    async ({ view: { fs } }) => {
+      for (const change of ['to another name', 'there and back'] as const) {
+        const seen: Name[] = [];
+        for (let offset = 0; seen.length < 1000; ) {
+          let next = offset;
+          fs.readdir(rootNode, offset, (name, _node, _ino, _type, after) => {
+            if (next !== offset) return false;
+            if (name !== '.' && name !== '..') seen.push(name);
+            next = after;
+            return true;
+          });
+          if (next === offset) break;
+          offset = next;
+          const name = seen.at(-1);
+          if (name === undefined) continue;
+          fs.rename(rootNode, name, rootNode, `${name}x` as Name, 0, root);
+          if (change === 'there and back') fs.rename(rootNode, `${name}x` as Name, rootNode, name, 0, root);
+        }
+        assert.equal(seen.length, 200, change);
+      }
+    },
+  ),
+);
+
 test('files that came and went leave no memory, no number and no descriptor', { skip: needsRoot }, () =>
   withEngine({ lower: ['dir d; file d/keep'] }, async (engine) => {
     engine.view.close();
