@@ -52,7 +52,11 @@ test('INIT answers the smaller minor version and refuses kernels before 7.31', (
 
 test('each io mode asks for its own flags and never for both writeback and passthrough', () => {
   const table: [Partial<DriverOptions>, string, Partial<Record<InitFlag, boolean>>][] = [
-    [{ io: 'cached' }, 'cached', { WRITEBACK_CACHE: false, PASSTHROUGH: false, ATOMIC_O_TRUNC: false, HANDLE_KILLPRIV_V2: true }],
+    [
+      { io: 'cached' },
+      'cached',
+      { ASYNC_DIO: false, WRITEBACK_CACHE: false, PASSTHROUGH: false, ATOMIC_O_TRUNC: false, HANDLE_KILLPRIV_V2: true },
+    ],
     [{ io: 'writeback' }, 'writeback', { WRITEBACK_CACHE: true, PASSTHROUGH: false, NO_OPEN_SUPPORT: true }],
     [
       { io: 'passthrough' },
@@ -60,7 +64,7 @@ test('each io mode asks for its own flags and never for both writeback and passt
       { WRITEBACK_CACHE: false, PASSTHROUGH: true, ATOMIC_O_TRUNC: true, NO_OPEN_SUPPORT: false },
     ],
     [{ io: 'auto' }, 'cached', { WRITEBACK_CACHE: false }],
-    [{ io: 'auto', isReadOnly: true }, 'cached', { WRITEBACK_CACHE: false, HANDLE_KILLPRIV_V2: false }],
+    [{ io: 'auto', isReadOnly: true }, 'cached', { ASYNC_DIO: true, WRITEBACK_CACHE: false, HANDLE_KILLPRIV_V2: false }],
     [{ io: 'writeback', isReadOnly: true }, 'cached', { WRITEBACK_CACHE: false }],
     [{ posixAcl: true }, 'cached', { POSIX_ACL: true, DONT_MASK: true }],
   ];

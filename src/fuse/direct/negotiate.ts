@@ -41,12 +41,13 @@ const passthroughStackDepth = 2;
 type When = (options: DriverOptions, io: ResolvedIo) => boolean;
 const always: When = () => true;
 const isWritable: When = (options) => !options.isReadOnly;
+const isReadOnly: When = (options) => options.isReadOnly;
 
 /** [flag, when, reason]; in the order of native-notes/fuse-protocol.md. */
 export const wishes: readonly (readonly [InitFlag, When, string])[] = [
   ['INIT_EXT', always, 'flags from bit 32 on travel only with it'],
   ['ASYNC_READ', always, 'read-ahead sends several READs at once'],
-  ['ASYNC_DIO', always, 'large O_DIRECT transfers in parallel'],
+  ['ASYNC_DIO', isReadOnly, 'O_DIRECT transfers in parallel; where one writes, pages read meanwhile would keep old bytes'],
   ['BIG_WRITES', always, 'WRITEs above a page (always on since 7.20, but libraries look at it)'],
   ['MAX_PAGES', always, 'READ and WRITE of up to 1 MiB instead of 128 KiB'],
   ['PARALLEL_DIROPS', always, 'lookups in one directory need not queue up in the kernel: the engine orders them anyway'],
