@@ -147,9 +147,9 @@ function timeAt(at: number): string {
   return `${statBuffer.readBigInt64LE(at)}.${String(statBuffer.readUInt32LE(at + 8)).padStart(9, '0')}`;
 }
 
-function statxInto(dir: number, path: string, flags: number): Stat {
+function statxInto(dir: number, path: string, flags: number, mask = 0xfff): Stat {
   statBuffer.fill(0);
-  cStatx(dir, cstring(path), flags, 0xfff, statBuffer);
+  cStatx(dir, cstring(path), flags, mask, statBuffer);
   return {
     mode: statBuffer.readUInt16LE(28),
     nlink: statBuffer.readUInt32LE(16),
@@ -170,6 +170,13 @@ function statxInto(dir: number, path: string, flags: number): Stat {
 
 export function lstat(path: string): Stat {
   return statxInto(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+}
+
+const STATX_MODE = 0x2;
+
+/** The mode alone is asked for, as `stat -c %a` does: the kernel may know it without asking anybody. */
+export function modeAlone(path: string): number {
+  return statxInto(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_MODE).mode;
 }
 
 const AT_EMPTY_PATH = 0x1000;

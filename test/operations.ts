@@ -295,6 +295,8 @@ export const operations: Record<string, Operation> = {
   // Attributes
   stat: (s, path = '') => fieldNamed('kind')(libc.lstat(s.path(path))),
   get: (s, path = '', field = 'kind') => fieldNamed(field)(libc.lstat(s.path(path))),
+  /** The mode as statx(2) with STATX_MODE alone tells it. */
+  modealone: (s, path = '') => octal(libc.modeAlone(s.path(path)) & 0o7777),
   chmod: (s, path = '', bits = '') => void libc.chmod(s.path(path), mode(bits, 0)),
   chown: (s, path = '', owner = '') => void libc.lchown(s.path(path), ...owned(owner)),
   utimes: (s, path = '', atime = 'now', mtime = 'now') => void libc.utimes(s.path(path), atime, mtime),

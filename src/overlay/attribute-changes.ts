@@ -11,6 +11,7 @@ import { ftruncate } from '../sys/file.js';
 import { chmodAt, chownAt, utimensAt } from '../sys/stat.js';
 import { capabilityKey, getxattrAt, removexattrAt } from '../sys/xattr.js';
 import type { AttributeChange, Time } from '../vfs/filesystem.js';
+import { checkEnd } from './content.js';
 import type { CopyUp } from './copy-up.js';
 import type { View } from './view.js';
 
@@ -49,6 +50,7 @@ export class AttributeChanges {
   truncate(node: NodeIndex, size: number): void {
     const type = this.view.tree.nodes.type(node);
     if (type !== dirType.reg) throw new FsError(type === dirType.dir ? errno.EISDIR : errno.EINVAL);
+    checkEnd(size);
     this.copyUp.ensure(node, size);
     ftruncate(this.view.files.writing(node).fd, size);
   }

@@ -12,7 +12,7 @@ import { closeFd, openAt } from '../sys/open.js';
 import { utimensAt } from '../sys/stat.js';
 import { Deferred } from '../vfs/filesystem.js';
 import type { AttributeChanges } from './attribute-changes.js';
-import { readContent, seekContent } from './content.js';
+import { checkEnd, readContent, seekContent, sizeMax } from './content.js';
 import type { CopyUp } from './copy-up.js';
 import type { View } from './view.js';
 
@@ -75,6 +75,7 @@ export class Bytes {
   read(node: NodeIndex, offset: number, buffer: Buffer, at: number, length: number): number {
     const type = this.view.tree.nodes.type(node);
     if (type !== dirType.reg) throw new FsError(type === dirType.dir ? errno.EISDIR : errno.EINVAL);
+    if (offset > sizeMax) return 0;
     const count = readContent(this.view.files.reading(node), offset, buffer, at, length);
     this.view.counters.add('bytesRead', count);
     return count;
@@ -91,6 +92,7 @@ export class Bytes {
   ): number {
     const { view } = this;
     if (view.tree.nodes.type(node) !== dirType.reg) throw new FsError(errno.EINVAL);
+    checkEnd(offset + length);
     this.copyUp.ensure(node);
     if (killPrivileges) this.changes.dropPrivileges(node);
     if (keepTimes) view.getattr(node, this.known, false);
@@ -125,12 +127,14 @@ export class Bytes {
   fallocate(node: NodeIndex, mode: number, offset: number, length: number): void {
     const { view } = this;
     if (view.tree.nodes.type(node) !== dirType.reg) throw new FsError(errno.ENODEV);
+    checkEnd(offset + length);
     this.copyUp.ensure(node);
     fallocate(view.files.writing(node).fd, mode, offset, length);
     view.invalidate(node);
   }
 
   seek(node: NodeIndex, offset: number, whence: number): number {
+    if (offset < 0 || offset > sizeMax) throw new FsError(errno.ENXIO);
     const file = this.view.files.reading(node);
     if (file.start === 0 && file.extents === undefined) return lseek(file.fd, offset, whence);
     this.view.stat(node);
@@ -139,6 +143,8 @@ export class Bytes {
 
   copyFileRange(source: NodeIndex, sourceOffset: number, target: NodeIndex, targetOffset: number, length: number): number {
     const { view } = this;
+    if (sourceOffset > sizeMax) return 0;
+    checkEnd(targetOffset);
     this.copyUp.ensure(target);
     const from = view.files.reading(source);
     if (from.extents !== undefined) throw new FsError(errno.EOPNOTSUPP);

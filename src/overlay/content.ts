@@ -6,6 +6,9 @@ import type { Content } from '../layers/layer.js';
 import { SEEK_DATA } from '../sys/constants.js';
 import { pread, pwrite } from '../sys/file.js';
 
+/** Files end here at the latest: what a number can tell. */
+export const sizeMax = Number.MAX_SAFE_INTEGER;
+
 /** Reads up to `length` bytes at `offset` of the file; fewer only at its end. */
 export function readContent(content: Content, offset: number, buffer: Buffer, at: number, length: number): number {
   const wanted = Math.min(length, content.size - offset);
@@ -63,4 +66,9 @@ export function seekContent(
   let end = around.offset + around.length;
   for (const range of ranges) if (range.offset === end) end += range.length;
   return Math.min(end, size);
+}
+
+/** EFBIG, as disks say it, for what would end beyond. */
+export function checkEnd(end: number): void {
+  if (end > sizeMax) throw new FsError(errno.EFBIG);
 }

@@ -265,6 +265,26 @@ export const fileCases: readonly Case[] = [
     needsKernel: true,
   },
   {
+    name: 'places that no file reaches: EFBIG for what changes one, its end for what reads',
+    lower: ['file low = low'],
+    upper: 'file up = up',
+    run: `
+      l = open low r
+      u = open up rw
+      pread l 9007199254740992 -> ""
+      pread l 4611686018427387904 -> ""
+      seekhole u -9223372036854775807 -> ENXIO
+      seekdata l 4611686018427387904 -> ENXIO
+      ftruncate u 4611686018427387904 -> EFBIG
+      fallocate u plain 4611686018427387904 1 -> EFBIG
+      copyrange l 0 u 4611686018427387904 3 -> EFBIG
+      read up -> "up"
+      close l
+      close u`,
+    needsKernel: true,
+    differs: { 'fuse-native': unsupported.fallocate.reason },
+  },
+  {
     name: 'O_DIRECT reads and writes',
     lower: ['file a pattern=4:8192'],
     run: 'f = open a r direct\nread a\ng = open a w trunc\nfget g size -> 0\nclose f\nclose g',

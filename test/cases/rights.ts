@@ -83,6 +83,51 @@ export const rightCases: readonly Case[] = [
     differs: { 'fuse-native': unsupported.caller.reason },
   },
   {
+    name: 'who asks for the mode alone sees it without setuid after a write, fallocate and a copy',
+    lower: ['file w 06777 = 1; file f 06777 = 1; file c 06777 = 1; file r 06777 = 1'],
+    upper: 'file uw 06777 = 1; file uf 06777 = 1',
+    run: `
+      s = open r rw
+      fallocate s plain 0 100
+      modealone r -> 06777
+      su 1000:1000
+      modealone w -> 06777
+      write w "2"
+      modealone w -> 0777
+      write uw "2"
+      modealone uw -> 0777
+      g = open f rw
+      fallocate g plain 0 100
+      modealone f -> 0777
+      h = open uf rw
+      fallocate h plain 0 100
+      modealone uf -> 0777
+      i = open c rw
+      copyrange g 0 i 0 1 -> 1
+      modealone c -> 0777
+      close g
+      close h
+      close i
+      close s
+      su 0:0`,
+    needsKernel: true,
+    differs: { 'fuse-native': unsupported.fallocate.reason },
+  },
+  {
+    name: 'who asks for the mode alone sees it without setuid after a direct write',
+    lower: ['file d 06777 pattern=1:4096'],
+    run: `
+      su 1000:1000
+      modealone d -> 06777
+      e = open d rw direct
+      pwrite e 0 pattern:2:4096 -> 4096
+      modealone d -> 0777
+      close e
+      su 0:0`,
+    needsKernel: true,
+    differs: { kernel: 'ext4 wants the memory of direct writes aligned, which this client does not do' },
+  },
+  {
     name: 'a write by an ordinary user drops setuid and setgid, one by root does not',
     lower: ['file w 06777 = 1; file r 06777 = 1; file t 06777 = 1; file f 06777 = 1'],
     upper: 'file uw 06777 = 1; file ut 06777 = 1',

@@ -199,6 +199,15 @@ test('a 64-bit number beyond 2^53 is refused instead of rounded', () => {
   assert.throws(() => signed.read(words, 2), FsError);
 });
 
+test('an offset beyond 2^53 is the bound: beyond the end of every file, on its side', () => {
+  const { words } = message('ffffffffffffff7f 0000000000000080 ffffffffffffffff 0100000000000000');
+  const offset = struct('offset', [['value', 'offset']]);
+  assert.deepEqual(
+    [0, 2, 4, 6].map((at) => offset.read(words, at).value),
+    [2 ** 53, -(2 ** 53), -1, 1],
+  );
+});
+
 test('a misaligned table is refused when it is declared', () => {
   assert.throws(
     () =>

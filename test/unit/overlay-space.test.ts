@@ -5,6 +5,9 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { errno } from '../../src/base/errno.js';
+import type { Name } from '../../src/base/name.js';
+import { rootNode } from '../../src/vfs/filesystem.js';
 import { onDisk, withEngine } from '../engine-stage.js';
 import { needsRoot } from '../scratch.js';
 import { assertTree, formatTree } from '../tree.js';
@@ -146,3 +149,11 @@ for (const [what, options, take, most] of [
     }),
   );
 }
+
+test('a write that would end where no file ends is refused with EFBIG, without a copy-up', { skip: needsRoot }, () =>
+  withEngine({ lower: ['file low = low'] }, async ({ view: { fs } }) => {
+    const low = fs.lookup(rootNode, 'low' as Name)!;
+    assert.throws(() => fs.write(low, 2 ** 53 - 1, Buffer.from('xy'), 0, 2, false), { errno: errno.EFBIG });
+    assert.notEqual(fs.getxattr(low, 'user.plyfs.layer' as Name)?.toString(), 'upper');
+  }),
+);

@@ -34,7 +34,7 @@ export const operations: readonly Operation[] = [
 
   operationOf('GETATTR', wire.getattrIn, attr, (s, rq) => answerAttr(s, rq.node)),
   operationOf('SETATTR', wire.setattrIn, attr, (s, rq, input) => {
-    s.fs.setattr(rq.node, changeOf(input), rq.caller);
+    s.fs.setattr(rq.node, changeOf(input, rq.caller), rq.caller);
     return answerAttr(s, rq.node);
   }),
   operationOf('STATX', wire.statxIn, {}, (s, rq) => {

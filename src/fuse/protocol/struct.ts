@@ -6,8 +6,8 @@
 import { errno } from '../../base/errno.js';
 import { FsError } from '../../base/errors.js';
 
-/** u64 and i64 are numbers and must stay within 2^53; skip* is padding or a field nobody reads: written as 0, left out of values. */
-export type FieldType = 'u16' | 'u32' | 'i32' | 'u64' | 'i64' | 'skip16' | 'skip32' | 'skip64';
+/** u64 and i64 are numbers and must stay within 2^53; an offset, a place in a file, is the bound itself where it lies beyond; skip* is padding or a field nobody reads: written as 0, left out of values. */
+export type FieldType = 'u16' | 'u32' | 'i32' | 'u64' | 'i64' | 'offset' | 'skip16' | 'skip32' | 'skip64';
 export type Field = readonly [name: string, type: FieldType];
 
 /** The record of a structure: every field that is not skipped, as a number. */
@@ -36,7 +36,10 @@ export interface Struct<F extends readonly Field[] = readonly Field[]> {
 /** A structure whose fields do not matter to the caller. */
 export type AnyStruct = Pick<Struct, 'name' | 'size' | 'words' | 'describe'>;
 
-const sizes: Record<FieldType, number> = { u16: 2, u32: 4, i32: 4, u64: 8, i64: 8, skip16: 2, skip32: 4, skip64: 8 };
+/** No file of any disk reaches there. */
+export const offsetBound = 2 ** 53;
+
+const sizes: Record<FieldType, number> = { u16: 2, u32: 4, i32: 4, u64: 8, i64: 8, offset: 8, skip16: 2, skip32: 4, skip64: 8 };
 
 /** Compiles the table. A field that is not aligned to its own size is our mistake: plain Error. */
 export function struct<const F extends readonly Field[]>(name: string, fields: F): Struct<F> {
@@ -82,6 +85,10 @@ function readCode(label: string, type: FieldType, offset: number): string {
       return `${word} + (${high} <= 0x1fffff ? ${high} * 4294967296 : overflow('${label}'))`;
     case 'i64':
       return `${word} + (((${high} + 0x200000) >>> 0) <= 0x3fffff ? (${high} | 0) * 4294967296 : overflow('${label}'))`;
+    case 'offset': {
+      const beyond = `(${high} | 0) < 0 ? ${-offsetBound} : ${offsetBound}`;
+      return `((${high} + 0x200000) >>> 0) <= 0x3fffff ? ${word} + (${high} | 0) * 4294967296 : ${beyond}`;
+    }
     default:
       return word;
   }
@@ -97,6 +104,7 @@ function writeCode(field: string, type: FieldType, offset: number): string {
       return isUpperHalf ? `${word} |= v.${field} << 16;` : `${word} = v.${field} & 0xffff;`;
     case 'u64':
     case 'i64':
+    case 'offset':
       return `${word} = v.${field}; ${high} = Math.floor(v.${field} / 4294967296);`;
     case 'skip16':
       return isUpperHalf ? '' : `${word} = 0;`;

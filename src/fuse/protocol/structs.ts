@@ -150,7 +150,7 @@ export const setattrIn = struct('fuse_setattr_in', [
   ['valid', 'u32'],
   ['padding', 'skip32'],
   ['fh', 'u64'],
-  ['size', 'u64'],
+  ['size', 'offset'],
   ['lock_owner', 'skip64'],
   ['atime', 'i64'],
   ['mtime', 'i64'],
@@ -208,7 +208,7 @@ export const releaseIn = struct('fuse_release_in', [
 /** READ, READDIR and READDIRPLUS. An offset within a directory is ours, of a file below 2^63. */
 export const readIn = struct('fuse_read_in', [
   ['fh', 'u64'],
-  ['offset', 'u64'],
+  ['offset', 'offset'],
   ['size', 'u32'],
   ['read_flags', 'u32'],
   ['lock_owner', 'skip64'],
@@ -217,7 +217,7 @@ export const readIn = struct('fuse_read_in', [
 ]);
 export const writeIn = struct('fuse_write_in', [
   ['fh', 'u64'],
-  ['offset', 'u64'],
+  ['offset', 'offset'],
   ['size', 'u32'],
   ['write_flags', 'u32'],
   ['lock_owner', 'skip64'],
@@ -270,26 +270,26 @@ export const getxattrOut = struct('fuse_getxattr_out', [
 
 export const fallocateIn = struct('fuse_fallocate_in', [
   ['fh', 'u64'],
-  ['offset', 'u64'],
-  ['length', 'u64'],
+  ['offset', 'offset'],
+  ['length', 'offset'],
   ['mode', 'u32'],
   ['padding', 'skip32'],
 ]);
 /** lseek(2) takes negative offsets, and the kernel hands them on. */
 export const lseekIn = struct('fuse_lseek_in', [
   ['fh', 'u64'],
-  ['offset', 'i64'],
+  ['offset', 'offset'],
   ['whence', 'u32'],
   ['padding', 'skip32'],
 ]);
 export const lseekOut = struct('fuse_lseek_out', [['offset', 'u64']]);
 export const copyFileRangeIn = struct('fuse_copy_file_range_in', [
   ['fh_in', 'u64'],
-  ['off_in', 'u64'],
+  ['off_in', 'offset'],
   ['nodeid_out', 'u64'],
   ['fh_out', 'u64'],
-  ['off_out', 'u64'],
-  ['len', 'u64'],
+  ['off_out', 'offset'],
+  ['len', 'offset'],
   ['flags', 'u64'],
 ]);
 export const copyFileRangeOut = struct('fuse_copy_file_range_out', [['bytes_copied', 'u64']]);
