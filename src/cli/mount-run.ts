@@ -2,6 +2,7 @@
 
 import { closeSync, writeSync } from 'node:fs';
 import { endNow, superviseMount } from '../container/daemon.js';
+import { remount } from '../container/remount.js';
 import type { ServingThread } from '../container/serving.js';
 import { readMountArguments } from './mount-arguments.js';
 import { reportError } from './report.js';
@@ -14,6 +15,11 @@ export async function runMount(words: readonly string[], serving: ServingThread,
   };
   try {
     const request = readMountArguments(words, process.cwd(), readyFd === undefined);
+    if (request.options.isRemount) {
+      remount(request);
+      tell(0);
+      endNow(0);
+    }
     await superviseMount(request, serving, () => tell(0));
   } catch (error) {
     const status = reportError(error);

@@ -1,6 +1,7 @@
 /** What is mounted, for people and programs. */
 
 import { PlyfsError } from '../base/errors.js';
+import { type MountEntry, mountTable } from '../sys/mount.js';
 import { askMount } from './control.js';
 import { mountPointPath } from './paths.js';
 import { type FoundMount, findMount, findMounts } from './records.js';
@@ -25,12 +26,14 @@ export interface MountSummary {
 }
 
 export function listMounts(): MountSummary[] {
+  // A remount changes what the kernel lets through, not how the daemon serves.
+  const readOnly = new Set(mountTable().flatMap((entry) => (isReadOnlyEntry(entry) ? [entry.target] : [])));
   return findMounts().map((mount) => ({
     target: mount.target,
     driver: mount.driver,
     pid: mount.pid,
     state: stateOf(mount),
-    isReadOnly: mount.isReadOnly,
+    isReadOnly: mount.isReadOnly || readOnly.has(mount.target),
     image: mount.image ?? null,
     layers: mount.layers,
     upper: mount.upper ?? null,
@@ -38,6 +41,10 @@ export function listMounts(): MountSummary[] {
     since: mount.since,
     log: mount.log ?? null,
   }));
+}
+
+function isReadOnlyEntry({ options }: MountEntry): boolean {
+  return options.split(',').includes('ro');
 }
 
 function stateOf(mount: FoundMount): MountSummary['state'] {

@@ -180,6 +180,9 @@ const rows: Readonly<Record<string, Row>> = {
   ro: nothing((o) => {
     o.isReadOnly = true;
   }),
+  remount: nothing((o) => {
+    o.isRemount = true;
+  }),
   rw: nothing((o) => {
     o.isReadOnly = false;
   }),

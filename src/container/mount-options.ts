@@ -18,6 +18,8 @@ export class MountOptions {
   driver: 'direct' | 'fuse-native' = 'direct';
   io: IoMode = 'auto';
   isReadOnly = false;
+  /** A mount that is there gets other flags. */
+  isRemount = false;
   isVolatile = false;
   isForcedDirty = false;
   allowOther: boolean | undefined;

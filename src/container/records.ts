@@ -34,6 +34,7 @@ export interface MountRecord {
   layers: string[];
   upper: string | undefined;
   work: string | undefined;
+  /** How it is served; a remount is not noted here. */
   isReadOnly: boolean;
   /** Unmounted lazily: the daemon serves what is still open, and the target is free. */
   isDetached: boolean;

@@ -18,7 +18,7 @@ function says(stage: CliStage, script: string, stdout: string): void {
 
 /** Runs the script in a mount namespace of its own in which plyfs is where `npm link` would put it. */
 function installed(script: string): string {
-  return `unshare -m sh -c 'mkdir -p .run/bin && ln -s "$PLYFS" .run/bin/plyfs && mount --bind .run/bin /usr/local/bin && ${script}'`;
+  return `unshare -m sh -c 'mkdir -p .run/bin && ln -sf "$PLYFS" .run/bin/plyfs && mount --bind .run/bin /usr/local/bin && ${script}'`;
 }
 
 test(
@@ -38,6 +38,32 @@ test(
     const options = `lowerdir=${stage.at('app')}:${stage.at('base')},ro,nofail,x-systemd.requires=x,nodev`;
     writeFileSync(stage.at('other/fstab'), `plyfs ${stage.at('mnt')} fuse.plyfs ${options} 0 0\n`);
     says(stage, installed('mount --fstab other/fstab "$PWD/mnt" && cat mnt/g && umount mnt'), 'app\n');
+  }),
+);
+
+test(
+  'mount -o remount makes a mount read-only and writable again, unless a file is open for writing or it was made read-only',
+  { skip: skip || noHelper },
+  withStage((stage) => {
+    const options = 'lowerdir=$PWD/base,upperdir=$PWD/up,workdir=$PWD/wk';
+    says(
+      stage,
+      installed(`mount -t fuse.plyfs none mnt -o "${options}" && mount -o remount,ro,nosuid mnt && { ! touch mnt/x; } 2>/dev/null &&
+        grep -c "mnt fuse.plyfs ro,nosuid" /proc/mounts && "$PLYFS" mounts --json | grep -A4 "$PWD/mnt" | grep -c isReadOnly.*true &&
+        mount -o remount,rw mnt && echo x > mnt/x && exec 5> mnt/y && { mount -o remount,ro mnt 2>&1 || :; } && exec 5>&- && umount mnt`).replaceAll(
+        '\n',
+        ' ',
+      ),
+      `1\n1\nplyfs: ${stage.at('mnt')} cannot become read-only: files on it are open for writing; close them first\n`,
+    );
+    const refused = stage.sh(
+      installed('mount -t fuse.plyfs none mnt -o lowerdir=$PWD/base && { mount -o remount,rw mnt; s=$?; umount mnt; exit $s; }'),
+    );
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /was made read-only: unmount it and mount it writable/);
+    const missing = stage.sh('$PLYFS mount -o remount,ro mnt');
+    assert.equal(missing.status, 1);
+    assert.match(missing.stderr, /is not a plyfs mount: there is nothing to remount/);
   }),
 );
 

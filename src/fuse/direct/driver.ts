@@ -13,6 +13,7 @@ import { setNonblocking } from '../../sys/poll.js';
 import { setIoFlusher } from '../../sys/process.js';
 import type { FileSystem } from '../../vfs/filesystem.js';
 import type { Attachment, Driver, DriverOptions } from '../driver.js';
+import { isMountFlag, mountFlags } from '../mount-flags.js';
 import { checkTarget, replaceStale, unmountTarget } from '../mount-point.js';
 import { maxWriteBytes } from '../protocol/constants.js';
 
@@ -64,7 +65,13 @@ function mountHere(options: DriverOptions): number {
   const fd = openDevice();
   if (fd === undefined) return mountWithoutDevice(options);
   try {
-    mount(options.source, options.target, `fuse.${options.subtype}`, mountFlags(options), mountData(options, fd));
+    mount(
+      options.source,
+      options.target,
+      `fuse.${options.subtype}`,
+      mountFlags(options.isReadOnly, options.mountFlags),
+      mountData(options, fd),
+    );
     return fd;
   } catch (error) {
     closeFd(fd);
@@ -107,34 +114,6 @@ function openDevice(): number | undefined {
   }
 }
 
-/** mount(8) words that are flags of mount(2). */
-const flagWords: Record<string, number> = {
-  nosuid: c.MS_NOSUID,
-  nodev: c.MS_NODEV,
-  noexec: c.MS_NOEXEC,
-  noatime: c.MS_NOATIME,
-  nodiratime: c.MS_NODIRATIME,
-  relatime: c.MS_RELATIME,
-  strictatime: c.MS_STRICTATIME,
-  sync: c.MS_SYNCHRONOUS,
-  dirsync: c.MS_DIRSYNC,
-  nosymfollow: c.MS_NOSYMFOLLOW,
-  lazytime: c.MS_LAZYTIME,
-};
-/** Words that say what is the case anyway. */
-const defaultWords = new Set(['suid', 'dev', 'exec', 'atime', 'diratime', 'async', 'defaults', 'rw', 'ro']);
-
-function mountFlags(options: DriverOptions): number {
-  let flags = options.isReadOnly ? c.MS_RDONLY : 0;
-  for (const word of options.mountFlags) {
-    const flag = flagWords[word];
-    if (flag !== undefined) flags |= flag;
-    else if (!defaultWords.has(word))
-      throw new PlyfsError('unknown-mount-flag', `${word} is not a mount flag`, { exitStatus: 2 });
-  }
-  return flags;
-}
-
 function mountData(options: DriverOptions, fd: number): string {
   const words = [`fd=${fd}`, 'rootmode=40000', `user_id=${process.getuid?.() ?? 0}`, `group_id=${process.getgid?.() ?? 0}`];
   return [...words, ...accessWords(options)].join(',');
@@ -151,7 +130,7 @@ function accessWords(options: DriverOptions): string[] {
 function fusermountOptions(options: DriverOptions): string {
   const escaped = (text: string) => text.replace(/[\\,]/g, '\\$&');
   const words = [`fsname=${escaped(options.source)}`, `subtype=${escaped(options.subtype)}`, ...accessWords(options)];
-  const flags = options.mountFlags.filter((word) => word in flagWords);
+  const flags = options.mountFlags.filter(isMountFlag);
   return [...words, options.isReadOnly ? 'ro' : 'rw', ...flags].join(',');
 }
 
