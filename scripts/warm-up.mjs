@@ -51,6 +51,8 @@ export function warmUp(root) {
     const words = line.split(' ').map((word) => word.replace(/^[A-Z]+/, (place) => places[place] ?? place));
     spawnSync(join(root, 'bin/plyfs'), words, { env, stdio: 'ignore', timeout: 20_000 });
   };
+  // With a handler a signal waits until the last command has ended: a build that is stopped leaves no mount and no directory.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => undefined);
   try {
     for (const line of commands) {
       run(line);
