@@ -19,8 +19,8 @@ const bundles = join(root, 'dist/bundle');
 const entries = {
   plyfs: 'cli/main.js',
   'mount-process': 'cli/mount-process.js',
-  serve: 'container/serve.js',
-  'ingest-worker': 'image/ingest-worker.js',
+  serve: 'daemon/thread-main.js',
+  'ingest-worker': 'image/intake/ingest-worker.js',
 };
 
 /** CommonJS cannot wait at its top level, as base/xxhash.ts does. Here its waiting is kept aside, and each import() waits for it. */
@@ -32,7 +32,7 @@ const topLevelWait = {
 const settled = `.then(async (module) => (await ${waiting}, module))`;
 
 function rewritten(path, text) {
-  if (path.endsWith('/container/serve-file.js')) return `export const serveFile = bundledFile('serve.cjs');`;
+  if (path.endsWith('/daemon/thread-file.js')) return `export const serveFile = bundledFile('serve.cjs');`;
   if (path.endsWith('/base/xxhash.js')) {
     if (!text.includes(topLevelWait.from)) throw new Error(`${path} waits otherwise than scripts/bundle.mjs knows`);
     return text.replace(topLevelWait.from, topLevelWait.to);

@@ -14,6 +14,6 @@ export {
   type PathVersion,
   type WalkEntry,
 } from './image/open-image.js';
-export type { StackChoice } from './image/stack.js';
+export type { StackChoice } from './image/stack/stack.js';
 export type { HistoryEntry, ImageConfig } from './oci/config.js';
 export type { Platform } from './oci/platform.js';

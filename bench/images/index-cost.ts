@@ -3,8 +3,8 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { nameFromText } from '../../src/base/name.js';
-import { TarIndex } from '../../src/layers/tar-index.js';
-import { TarIndexBuilder } from '../../src/layers/tar-index-builder.js';
+import { TarIndex } from '../../src/layers/tar/tar-index.js';
+import { TarIndexBuilder } from '../../src/layers/tar/tar-index-builder.js';
 import { TarWriter } from '../../src/tar/writer.js';
 
 /** Printed as JSON, one of them. */

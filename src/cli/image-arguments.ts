@@ -1,11 +1,11 @@
 /** What the commands that look into an image have in common: how the image is named, and opening it. */
 
 import { PlyfsError } from '../base/errors.js';
-import { locateImage } from '../image/locate.js';
-import type { LocatedImage } from '../image/located-image.js';
-import type { OpenedLayer } from '../image/stack.js';
-import { openStackOf, type StackChoice } from '../image/stack.js';
-import { View } from '../image/view.js';
+import { locateImage } from '../image/find/locate.js';
+import type { LocatedImage } from '../image/stack/located-image.js';
+import type { OpenedLayer } from '../image/stack/stack.js';
+import { openStackOf, type StackChoice } from '../image/stack/stack.js';
+import { View } from '../image/tree/image-view.js';
 import { Store } from '../store/store.js';
 import type { Command } from './command.js';
 

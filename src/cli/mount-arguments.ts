@@ -1,8 +1,8 @@
 /** The command line of `plyfs mount`, read without the commander package: loading it would be a tenth of the time a mount takes. */
 
 import { PlyfsError } from '../base/errors.js';
-import { MountOptions, readMountOptions } from '../container/mount-options.js';
-import type { ImageRequest, MountRequest } from '../container/mount-request.js';
+import { MountOptions, readMountOptions } from '../mount/mount-options.js';
+import type { ImageRequest, MountRequest } from '../mount/mount-request.js';
 
 interface Draft {
   options: MountOptions;

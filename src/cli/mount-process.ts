@@ -3,7 +3,7 @@
  *
  *  The thread that will serve is started first of all: it takes as long to start as the rest. */
 
-import { ServingThread } from '../container/serving.js';
+import { ServingThread } from '../daemon/thread.js';
 
 const serving = new ServingThread();
 import('./mount-run.js').then(({ runMount }) => runMount(process.argv.slice(2), serving, process.env.PLYFS_READY_FD));

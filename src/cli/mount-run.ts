@@ -1,9 +1,9 @@
 /** Runs `plyfs mount` in its own process: reads the words, makes the mount, tells whoever waits. */
 
 import { closeSync, writeSync } from 'node:fs';
-import { endNow, superviseMount } from '../container/daemon.js';
-import { remount } from '../container/remount.js';
-import type { ServingThread } from '../container/serving.js';
+import { endNow, superviseMount } from '../daemon/supervisor.js';
+import type { ServingThread } from '../daemon/thread.js';
+import { remount } from '../mount/remount.js';
 import { readMountArguments } from './mount-arguments.js';
 import { reportError } from './report.js';
 

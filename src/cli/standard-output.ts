@@ -1,7 +1,7 @@
 /** Bytes for standard output. */
 
 import { PlyfsError } from '../base/errors.js';
-import { writeOut } from '../image/write-out.js';
+import { writeOut } from '../image/make/write-out.js';
 
 /** Past process.stdout, which would wait for the reader chunk by chunk. */
 export function toStandardOutput(chunks: Iterable<Buffer>): void {

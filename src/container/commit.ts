@@ -1,13 +1,13 @@
 /** Committing a container: held still while it is read, where it is mounted. */
 
 import { PlyfsError } from '../base/errors.js';
-import { type CommitOptions, type Committed, commitUpper } from '../image/commit.js';
-import type { WhileStill } from '../image/still-layer.js';
+import { type CommitOptions, type Committed, commitUpper } from '../image/make/commit.js';
+import type { WhileStill } from '../image/make/still-layer.js';
+import { whileHeld } from '../mount/hold.js';
 import type { StoredImage } from '../store/catalog.js';
 import { getContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 import { mountOfUpper } from './containers.js';
-import { whileHeld } from './hold.js';
 
 export interface CommittedContainer extends Committed {
   /** How long operations on its mount waited: more than one time where files were written to before they could be read. */

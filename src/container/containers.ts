@@ -2,11 +2,11 @@
 
 import { closeSync, existsSync, openSync, realpathSync } from 'node:fs';
 import { PlyfsError } from '../base/errors.js';
+import { type FoundMount, findMounts } from '../mount/records.js';
+import { unmount } from '../mount/unmount.js';
 import { type Container, getContainer, listContainers, removeContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 import { tryLock } from '../sys/lock.js';
-import { type FoundMount, findMounts } from './records.js';
-import { unmount } from './unmount.js';
 
 export interface ContainerState extends Container {
   /** The live mount of its view; undefined where it is not mounted. */

@@ -3,9 +3,9 @@
 import { errno } from '../base/errno.js';
 import { errnoOf } from '../base/errors.js';
 import type { Name } from '../base/name.js';
-import { locateImage } from '../image/locate.js';
-import { openStackOf } from '../image/stack.js';
-import { View } from '../image/view.js';
+import { locateImage } from '../image/find/locate.js';
+import { openStackOf } from '../image/stack/stack.js';
+import { View } from '../image/tree/image-view.js';
 import { isHiddenXattr } from '../layers/markers.js';
 import { log } from '../observe/log.js';
 import { type Container, createContainer } from '../store/containers.js';

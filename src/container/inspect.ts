@@ -1,6 +1,6 @@
 /** What `inspect` prints of a container, in docker's fields. */
 
-import { readStoredConfig } from '../image/stored-config.js';
+import { readStoredConfig } from '../image/stack/stored-config.js';
 import { type Container, findContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 import { mountOf } from './containers.js';

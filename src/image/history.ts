@@ -2,9 +2,9 @@
 
 import type { Digest } from '../base/digest.js';
 import type { Store } from '../store/store.js';
-import type { LocatedImage } from './located-image.js';
-import { contentBytesOf } from './sizes.js';
-import { openStackOf } from './stack.js';
+import { contentBytesOf } from './intake/sizes.js';
+import type { LocatedImage } from './stack/located-image.js';
+import { openStackOf } from './stack/stack.js';
 
 export interface HistoryRow {
   /** The image's own for the newest step; steps before have none. */

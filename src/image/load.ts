@@ -6,10 +6,10 @@ import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 import { putImage } from '../oci/copy.js';
 import type { CopyProgress, SourceImage } from '../oci/source.js';
-import { collectNow } from '../store/collect.js';
+import { collectNow } from '../store/gc.js';
 import type { Store } from '../store/store.js';
-import { openPath } from './locate.js';
-import { StoreSink } from './store-sink.js';
+import { openPath } from './find/locate.js';
+import { StoreSink } from './transports/store-sink.js';
 
 export interface Loaded {
   readonly id: Digest;

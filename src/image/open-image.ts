@@ -8,12 +8,12 @@ import { dirType, kindName, kindWords } from '../base/mode.js';
 import { bytesFromName, type Name, nameFromBytes, nameFromText, textFromName } from '../base/name.js';
 import type { HistoryEntry, ImageConfig } from '../oci/config.js';
 import { Store } from '../store/store.js';
-import { locateImage } from './locate.js';
-import type { LocatedImage } from './located-image.js';
-import { changesOf } from './provenance.js';
-import { contentBytesOf } from './sizes.js';
-import { openStackOf, type StackChoice } from './stack.js';
-import { type NodeNumber, View } from './view.js';
+import { locateImage } from './find/locate.js';
+import { contentBytesOf } from './intake/sizes.js';
+import type { LocatedImage } from './stack/located-image.js';
+import { openStackOf, type StackChoice } from './stack/stack.js';
+import { type NodeNumber, View } from './tree/image-view.js';
+import { changesOf } from './tree/provenance.js';
 
 export interface OpenImageOptions extends StackChoice {
   /** Picks from an index: `linux/arm64`. By default this machine's, or the only one there is. */

@@ -12,11 +12,11 @@ import type { CopyProgress, ImageSink, SourceImage } from '../oci/source.js';
 import type { Catalog, StoredImage } from '../store/catalog.js';
 import { findImage, getImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
-import { ArchiveSink } from './archive-sink.js';
-import { ArchiveWriter } from './archive-writer.js';
-import { type LayerCompression, LayerCompressor } from './compress-image.js';
-import { LayoutSink } from './layout-sink.js';
-import { StoreSource } from './store-source.js';
+import { ArchiveSink } from './transports/archive-sink.js';
+import { ArchiveWriter } from './transports/archive-writer.js';
+import { type LayerCompression, LayerCompressor } from './transports/compress-image.js';
+import { LayoutSink } from './transports/layout-sink.js';
+import { StoreSource } from './transports/store-source.js';
 
 export interface SaveOptions {
   /** How layers are compressed; without it they are plain tars, as docker saves them. */

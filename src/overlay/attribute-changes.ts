@@ -5,7 +5,7 @@ import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
 import { dirType, S_ISGID, S_ISUID } from '../base/mode.js';
 import type { Name } from '../base/name.js';
-import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
+import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
 import { UTIME_NOW, UTIME_OMIT } from '../sys/constants.js';
 import { ftruncate } from '../sys/file.js';
 import { chmodAt, chownAt, utimensAt } from '../sys/stat.js';
@@ -13,7 +13,7 @@ import { capabilityKey, getxattrAt, removexattrAt } from '../sys/xattr.js';
 import type { AttributeChange, Time } from '../vfs/filesystem.js';
 import { checkEnd } from './content.js';
 import type { CopyUp } from './copy-up.js';
-import type { View } from './view.js';
+import type { View } from './state.js';
 
 export class AttributeChanges {
   private readonly known = new Attributes();

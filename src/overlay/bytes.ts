@@ -5,7 +5,7 @@ import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
-import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
+import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
 import { O_ACCMODE, O_RDONLY, O_TRUNC, UTIME_OMIT } from '../sys/constants.js';
 import { copyFileRange, fallocate, lseek, pwriteSome } from '../sys/file.js';
 import { closeFd, openAt } from '../sys/open.js';
@@ -14,7 +14,7 @@ import { Deferred } from '../vfs/filesystem.js';
 import type { AttributeChanges } from './attribute-changes.js';
 import { checkEnd, readContent, seekContent, sizeMax } from './content.js';
 import type { CopyUp } from './copy-up.js';
-import type { View } from './view.js';
+import type { View } from './state.js';
 
 /** Larger ranges are copied outside the serving thread, in bytes. */
 const inlineRangeMax = 1 << 20;

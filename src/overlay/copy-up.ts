@@ -4,13 +4,13 @@
 import { FsError, isRefusal } from '../base/errors.js';
 import { dirType, S_IFMT } from '../base/mode.js';
 import type { Name } from '../base/name.js';
-import { DirectoryLayer } from '../layers/directory-layer.js';
+import { DirectoryLayer } from '../layers/directory/directory-layer.js';
+import { encodeOrigin, type Origin } from '../layers/directory/origin.js';
 import type { LayerDir, Place } from '../layers/layer.js';
 import { isHiddenXattr } from '../layers/markers.js';
-import { type EntryIndex, entryFlag } from '../layers/name-table.js';
-import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
-import { encodeOrigin, type Origin } from '../layers/origin.js';
-import type { Directory } from '../layers/tree.js';
+import { type EntryIndex, entryFlag } from '../layers/union/name-table.js';
+import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
+import type { Directory } from '../layers/union/tree.js';
 import { log } from '../observe/log.js';
 import { trace } from '../observe/trace.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../sys/constants.js';
@@ -25,7 +25,7 @@ import { copyExtents } from './content.js';
 import { crashPoint } from './crash-point.js';
 import { findOtherNames } from './linked-names.js';
 import { type OpenFile, ownFile } from './open-files.js';
-import type { View } from './view.js';
+import type { View } from './state.js';
 
 const self = '' as Name;
 

@@ -1,10 +1,10 @@
 /** The names of a lower file with several names: before it is copied up, all that the view shows must be known as names of one node. */
 
 import type { Name } from '../base/name.js';
-import type { EntryIndex } from '../layers/name-table.js';
-import type { NodeIndex } from '../layers/node-table.js';
-import type { Directory } from '../layers/tree.js';
-import type { View } from './view.js';
+import type { EntryIndex } from '../layers/union/name-table.js';
+import type { NodeIndex } from '../layers/union/node-table.js';
+import type { Directory } from '../layers/union/tree.js';
+import type { View } from './state.js';
 
 /** Points every name of the lower file that `node` is (`ino` in its layer) to `node`, asked for before or not. May walk the layer once,
  *  and the parts of the view that lie below renamed directories. Errors of the disk pass. */

@@ -5,11 +5,11 @@ import { errno } from '../base/errno.js';
 import { errnoOf } from '../base/errors.js';
 import { LRUCache } from '../base/lru.js';
 import type { Name } from '../base/name.js';
+import type { Upper } from '../layers/directory/upper.js';
 import type { Content } from '../layers/layer.js';
-import type { NodeIndex } from '../layers/node-table.js';
-import { nodeFlag } from '../layers/node-table.js';
-import type { Union } from '../layers/union.js';
-import type { Upper } from '../layers/upper.js';
+import type { NodeIndex } from '../layers/union/node-table.js';
+import { nodeFlag } from '../layers/union/node-table.js';
+import type { Union } from '../layers/union/union.js';
 import { O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDWR } from '../sys/constants.js';
 import { closeFd, openAt } from '../sys/open.js';
 

@@ -2,18 +2,18 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Descriptors } from '../layers/descriptors.js';
-import { DirectoryLayer } from '../layers/directory-layer.js';
+import { Descriptors } from '../layers/directory/descriptors.js';
+import { DirectoryLayer } from '../layers/directory/directory-layer.js';
+import { Upper } from '../layers/directory/upper.js';
 import type { Layer } from '../layers/layer.js';
-import { Union } from '../layers/union.js';
-import { Upper } from '../layers/upper.js';
+import { Union } from '../layers/union/union.js';
 import type { Counters } from '../observe/counters.js';
 import { fsUuid } from '../sys/handle.js';
 import { raiseNofile, setUmask } from '../sys/process.js';
 import type { OverlayConfig } from './config.js';
 import { OpenFiles } from './open-files.js';
 import { OverlayFs } from './overlay-fs.js';
-import { View } from './view.js';
+import { View } from './state.js';
 
 /** Directories of layers that are kept open, if the limit of descriptors allows. Lookups in random order open each anew that is not. */
 const directoriesMax = 32_768;

@@ -6,9 +6,9 @@ import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
 import { dirType, S_IFLNK } from '../base/mode.js';
 import { type Name, nameMax } from '../base/name.js';
-import { DirectoryLayer } from '../layers/directory-layer.js';
-import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
-import { rootIndex } from '../layers/tree.js';
+import { DirectoryLayer } from '../layers/directory/directory-layer.js';
+import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
+import { rootIndex } from '../layers/union/tree.js';
 import type { Counters } from '../observe/counters.js';
 import { readlinkAt } from '../sys/namespace.js';
 import { statFs } from '../sys/stat.js';
@@ -17,11 +17,11 @@ import { AttributeChanges } from './attribute-changes.js';
 import { Bytes } from './bytes.js';
 import { CopyUp } from './copy-up.js';
 import { Creation } from './creation.js';
-import { Memory, namesMaxDefault } from './memory.js';
-import { ReadAhead } from './read-ahead.js';
+import { ReadAhead } from './list-ahead.js';
 import { Removal } from './removal.js';
 import { Rename } from './rename.js';
-import type { View } from './view.js';
+import type { View } from './state.js';
+import { Memory, namesMaxDefault } from './unload.js';
 import { Xattrs } from './xattrs.js';
 
 export class OverlayFs implements FileSystem {

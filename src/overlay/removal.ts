@@ -4,13 +4,13 @@ import { errno } from '../base/errno.js';
 import { errnoOf, FsError } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
-import { type EntryIndex, entryFlag } from '../layers/name-table.js';
-import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
-import { type Directory, rootIndex } from '../layers/tree.js';
+import { type EntryIndex, entryFlag } from '../layers/union/name-table.js';
+import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
+import { type Directory, rootIndex } from '../layers/union/tree.js';
 import { rmdirAt, unlinkAt } from '../sys/namespace.js';
 import type { CopyUp } from './copy-up.js';
 import { crashPoint } from './crash-point.js';
-import type { View } from './view.js';
+import type { View } from './state.js';
 
 export class Removal {
   constructor(

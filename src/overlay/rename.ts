@@ -4,16 +4,16 @@
 import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
 import type { Name } from '../base/name.js';
-import { type EntryIndex, entryFlag } from '../layers/name-table.js';
-import type { NodeIndex } from '../layers/node-table.js';
-import { type Directory, rootIndex } from '../layers/tree.js';
+import { type EntryIndex, entryFlag } from '../layers/union/name-table.js';
+import type { NodeIndex } from '../layers/union/node-table.js';
+import { type Directory, rootIndex } from '../layers/union/tree.js';
 import { renameAt, unlinkAt } from '../sys/namespace.js';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from '../vfs/filesystem.js';
 import type { CopyUp } from './copy-up.js';
 import { crashPoint } from './crash-point.js';
 import type { Creation } from './creation.js';
 import type { Removal } from './removal.js';
-import type { View } from './view.js';
+import type { View } from './state.js';
 
 /** One end of a rename; `entry` 0: nothing is known of the name; `node` 0: it does not show. */
 interface End {

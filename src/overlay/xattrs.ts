@@ -6,11 +6,11 @@ import { FsError } from '../base/errors.js';
 import type { Name } from '../base/name.js';
 import type { LayerDir } from '../layers/layer.js';
 import { isHiddenXattr, storedXattr, viewXattr } from '../layers/markers.js';
-import { type NodeIndex, nodeFlag } from '../layers/node-table.js';
-import { rootIndex } from '../layers/tree.js';
+import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
+import { rootIndex } from '../layers/union/tree.js';
 import { capabilityKey, getxattrAt, listxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
 import type { CopyUp } from './copy-up.js';
-import type { View } from './view.js';
+import type { View } from './state.js';
 
 const virtualPrefix = 'user.plyfs.';
 const aclPrefix = 'system.posix_acl_';

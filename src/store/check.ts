@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream, rmSync, statSync } from 'node:fs';
 import type { Digest } from '../base/digest.js';
 import type { StoredImage } from './catalog.js';
-import { namesIn } from './collect.js';
 import { isWritable } from './durable.js';
+import { namesIn } from './gc.js';
 import type { Store } from './store.js';
 
 export interface Finding {

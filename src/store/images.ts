@@ -6,7 +6,7 @@ import { chainIds } from '../oci/config.js';
 import { canonicalText, familiarText, parseReference, withDefaultTag } from '../oci/reference.js';
 import type { Catalog, StoredImage } from './catalog.js';
 import { neededBy } from './check.js';
-import { type Collected, collectGarbage, collectNow } from './collect.js';
+import { type Collected, collectGarbage, collectNow } from './gc.js';
 import { getImage } from './resolve.js';
 import type { Store } from './store.js';
 import { listUses, type Use } from './uses.js';

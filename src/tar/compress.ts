@@ -4,7 +4,7 @@
 import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
-import type { Compression } from './compression.js';
+import type { Compression } from './decompress.js';
 import { zstdCompressed } from './zstd.js';
 
 const gzip = promisify(gzipCallback) as (bytes: Buffer, options: { level: number }) => Promise<Buffer>; // the overload with options

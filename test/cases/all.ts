@@ -1,6 +1,6 @@
 /** The whole case list, for whoever runs it. */
 
-import type { Case } from '../case.js';
+import type { Case } from '../support/case.js';
 import { copyUpCases } from './copy-up.js';
 import { fileCases } from './files.js';
 import { markerCases } from './markers.js';

@@ -1,7 +1,7 @@
 /** Copy-up: when it happens, what it keeps, and what must not show of it. */
 
 import { unsupported } from '../../src/fuse/libfuse/unsupported.js';
-import type { Case } from '../case.js';
+import type { Case } from '../support/case.js';
 
 const granules = 'copies data in pieces of 1 MiB, filling the holes between';
 const staleMap = 'a map made before the copy-up keeps showing the old file';

@@ -1,9 +1,9 @@
 /** What is done to open files: bytes, sizes, holes, copies, times, numbers. */
 
 import { unsupported } from '../../src/fuse/libfuse/unsupported.js';
-import type { Case } from '../case.js';
-import { showData } from '../operations.js';
-import { patternBytes } from '../tree.js';
+import type { Case } from '../support/case.js';
+import { showData } from '../support/operations.js';
+import { patternBytes } from '../support/tree.js';
 
 /** A pattern with another one in its middle. */
 const patched = patternBytes(5, 3000000);

@@ -1,7 +1,7 @@
 /** What hides what: types, whiteouts, opaque directories, redirects, and overlay's own attributes. */
 
-import type { Case } from '../case.js';
-import { type Spelling, spellings } from '../fixture.js';
+import type { Case } from '../support/case.js';
+import { type Spelling, spellings } from '../support/fixture.js';
 
 const noWhFiles = 'the kernel takes .wh. files for ordinary ones';
 

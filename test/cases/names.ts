@@ -1,7 +1,7 @@
 /** Making, removing and linking names: whiteouts left behind, directories replaced, hard links, odd names and deep paths. */
 
 import { unsupported } from '../../src/fuse/libfuse/unsupported.js';
-import type { Case } from '../case.js';
+import type { Case } from '../support/case.js';
 
 const long = 'n'.repeat(255);
 const part = 'p'.repeat(250);

@@ -1,7 +1,7 @@
 /** rename: a table of what is renamed over what, with each flag, and the cases that need a story. */
 
 import { unsupported } from '../../src/fuse/libfuse/unsupported.js';
-import type { Case } from '../case.js';
+import type { Case } from '../support/case.js';
 
 /** What a source or a target may be: its lines for the lower and the upper tree, with `@` for its path. */
 interface Piece {

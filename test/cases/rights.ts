@@ -1,7 +1,7 @@
 /** Who may do what, and what a change does to setuid, capabilities, ACLs and xattrs. */
 
 import { unsupported } from '../../src/fuse/libfuse/unsupported.js';
-import type { Case } from '../case.js';
+import type { Case } from '../support/case.js';
 
 const capability = 'hex:0100000200040000000000000000000000000000';
 

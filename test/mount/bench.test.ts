@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { cannotMount, withStage } from '../cli-stage.js';
+import { cannotMount, withStage } from '../support/cli-stage.js';
 
 const skip = cannotMount || (process.getuid?.() === 0 ? false : 'needs root');
 

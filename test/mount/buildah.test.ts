@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openImage } from '../../src/image/open-image.js';
-import { needsTools, treeOfDirectory } from '../image-fixture.js';
+import { needsTools, treeOfDirectory } from '../support/image-fixture.js';
 
 const cli = new URL('../../../bin/plyfs', import.meta.url).pathname;
-const dumper = new URL('../dump.js', import.meta.url).pathname;
+const dumper = new URL('../support/dump.js', import.meta.url).pathname;
 const hasBuildah = spawnSync('buildah', ['--version'], { stdio: 'ignore' }).status === 0;
 const skip = needsTools !== false ? needsTools : reasonWithout();
 

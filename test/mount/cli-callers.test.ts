@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { type CliStage, cannotMount, type Ended, soon, withStage } from '../cli-stage.js';
+import { type CliStage, cannotMount, type Ended, soon, withStage } from '../support/cli-stage.js';
 
 const skip = cannotMount;
 const noHelper =

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { type CliStage, cannotMount, commandLine, processesIn, soon, withStage } from '../cli-stage.js';
+import { type CliStage, cannotMount, commandLine, processesIn, soon, withStage } from '../support/cli-stage.js';
 
 const skip = cannotMount;
 const writable = 'lowerdir=app:base,upperdir=up,workdir=wk';
@@ -305,7 +305,7 @@ test(
     stage.ok('mount', '--layer', 'base', 'mnt');
     says(stage, 'cat mnt/f', 'base\n');
     const stats: unknown = JSON.parse(stage.ok('stats', '--json', 'mnt'));
-    // What readStats (src/container/stats.ts) makes.
+    // What readStats (src/mount/stats.ts) makes.
     const { requests, latency, counters } = stats as {
       requests: Record<string, number>;
       latency: { count: number }[];

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type CliStage, cannotMount, withStage } from '../cli-stage.js';
+import { type CliStage, cannotMount, withStage } from '../support/cli-stage.js';
 
 const skip = cannotMount;
 const writable = 'lowerdir=base,upperdir=up,workdir=wk';

@@ -5,10 +5,10 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { makeArchive } from '../archive.js';
-import { type CliStage, cannotMount, withStage } from '../cli-stage.js';
+import { makeArchive } from '../support/archive.js';
+import { type CliStage, cannotMount, withStage } from '../support/cli-stage.js';
 
-const dump = fileURLToPath(new URL('../dump.js', import.meta.url));
+const dump = fileURLToPath(new URL('../support/dump.js', import.meta.url));
 
 /** Every kind of change but one: a write to one of two names of a lower file, which other overlays make a file of its own. Times are whole seconds, as a layer keeps them. */
 const changes = `

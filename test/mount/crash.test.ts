@@ -4,12 +4,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crashPoints } from '../../src/overlay/crash-point.js';
-import { direct, kernel, plyfs, processesNaming } from '../implementers.js';
-import { Model } from '../model.js';
-import { showData } from '../operations.js';
-import { Random } from '../random.js';
-import { onStage, type Stage } from '../stage.js';
-import { formatTree, patternBytes } from '../tree.js';
+import { direct, kernel, plyfs, processesNaming } from '../support/implementers.js';
+import { Model } from '../support/model.js';
+import { showData } from '../support/operations.js';
+import { Random } from '../support/random.js';
+import { onStage, type Stage } from '../support/stage.js';
+import { formatTree, patternBytes } from '../support/tree.js';
 
 interface Crash {
   at: (typeof crashPoints)[number];

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { directDriver } from '../../src/fuse/direct/driver.js';
 import type { DriverOptions, IoMode } from '../../src/fuse/driver.js';
-import { MirrorMount, mirrorServer } from '../mirror-mount.js';
+import { MirrorMount, mirrorServer } from '../support/mirror-mount.js';
 
 const skip = whyNot();
 const modes: IoMode[] = ['cached', 'writeback', 'passthrough'];

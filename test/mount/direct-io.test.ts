@@ -1,8 +1,8 @@
 /** The cases that move bytes, on mounts of the direct driver in the io modes that are not the default. */
 
 import { allCases } from '../cases/all.js';
-import { direct, type Implementer } from '../implementers.js';
-import { declareCases } from '../run-cases.js';
+import { direct, type Implementer } from '../support/implementers.js';
+import { declareCases } from '../support/run-cases.js';
 
 /** The direct driver with io mode `io`. */
 function withIo(io: string): Implementer {

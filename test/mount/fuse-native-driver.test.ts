@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { umount } from '../../src/sys/mount.js';
-import { fuseNative, mountsBelow } from '../implementers.js';
-import { MirrorMount, mirrorServer } from '../mirror-mount.js';
-import type { MirrorServerData } from '../mirror-server.js';
+import { fuseNative, mountsBelow } from '../support/implementers.js';
+import { MirrorMount, mirrorServer } from '../support/mirror-mount.js';
+import type { MirrorServerData } from '../support/mirror-server.js';
 
 const skip = fuseNative.unavailable() ?? false;
 

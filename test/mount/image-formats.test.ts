@@ -5,11 +5,11 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type BuiltImages, buildImages, needsTools, treeOfDirectory } from '../image-fixture.js';
+import { type BuiltImages, buildImages, needsTools, treeOfDirectory } from '../support/image-fixture.js';
 
 const skip = needsTools !== false ? needsTools : existsSync('/dev/fuse') ? false : 'needs /dev/fuse';
 const cli = new URL('../../src/cli/main.js', import.meta.url).pathname;
-const dumper = new URL('../dump.js', import.meta.url).pathname;
+const dumper = new URL('../support/dump.js', import.meta.url).pathname;
 
 let images: BuiltImages;
 let target: string;

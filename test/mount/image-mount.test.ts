@@ -6,8 +6,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { makeArchive } from '../archive.js';
-import { fuseNative } from '../implementers.js';
+import { makeArchive } from '../support/archive.js';
+import { fuseNative } from '../support/implementers.js';
 
 const canMount = process.getuid?.() === 0 && existsSync('/dev/fuse');
 const skip = canMount ? false : 'mounting needs root and /dev/fuse';

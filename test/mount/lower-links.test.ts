@@ -7,13 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openImage } from '../../src/image/open-image.js';
-import { archiveOf, ociArchive, partsOf } from '../archive-bytes.js';
-import { needsTools, run, treeOfDirectory, treeOfImage } from '../image-fixture.js';
-import { type RawEntry, rawTar } from '../tar-bytes.js';
+import { archiveOf, ociArchive, partsOf } from '../support/archive-bytes.js';
+import { needsTools, run, treeOfDirectory, treeOfImage } from '../support/image-fixture.js';
+import { type RawEntry, rawTar } from '../support/tar-bytes.js';
 
 const skip = needsTools !== false ? needsTools : existsSync('/dev/fuse') ? false : 'needs /dev/fuse';
 const cli = new URL('../../../bin/plyfs', import.meta.url).pathname;
-const dumper = new URL('../dump.js', import.meta.url).pathname;
+const dumper = new URL('../support/dump.js', import.meta.url).pathname;
 
 /** Bottom first. umoci applies entries one by one, so links come before the whiteouts of their targets. */
 const layers: RawEntry[][] = [

@@ -3,11 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Implementer, type ImplementerName, implementers } from '../implementers.js';
-import { Model } from '../model.js';
-import { type LayerStyle, Random, randomHandleOperation, randomLayer, randomOperation } from '../random.js';
-import { dropCaches, type Stage, withStage } from '../stage.js';
-import { formatTree } from '../tree.js';
+import { type Implementer, type ImplementerName, implementers } from '../support/implementers.js';
+import { Model } from '../support/model.js';
+import { type LayerStyle, Random, randomHandleOperation, randomLayer, randomOperation } from '../support/random.js';
+import { dropCaches, type Stage, withStage } from '../support/stage.js';
+import { formatTree } from '../support/tree.js';
 
 const seconds = Number(process.env.PLYFS_MODEL_SECONDS ?? 8);
 const firstSeed = Number(process.env.PLYFS_SEED ?? Date.now() % 1_000_000);

@@ -1,9 +1,9 @@
 /** What follows an unmount at once. */
 
 import { test } from 'node:test';
-import { direct, waitForProcesses } from '../implementers.js';
-import * as libc from '../libc.js';
-import { onStage } from '../stage.js';
+import { direct, waitForProcesses } from '../support/implementers.js';
+import * as libc from '../support/libc.js';
+import { onStage } from '../support/stage.js';
 
 test('an upper can be mounted again as soon as umount(8) has returned', { skip: direct.unavailable() ?? false }, () =>
   onStage({ lower: ['file a'] }, async ({ paths }) => {

@@ -1,11 +1,11 @@
 /** Uppers with redirects of plyfs, shown by kernel overlayfs: the same tree. */
 
 import { test } from 'node:test';
-import { EngineStage } from '../engine-stage.js';
-import { kernel } from '../implementers.js';
-import { redirectCases } from '../redirect-cases.js';
-import { onStage } from '../stage.js';
-import { assertTree } from '../tree.js';
+import { EngineStage } from '../support/engine-stage.js';
+import { kernel } from '../support/implementers.js';
+import { redirectCases } from '../support/redirect-cases.js';
+import { onStage } from '../support/stage.js';
+import { assertTree } from '../support/tree.js';
 
 const skip = kernel.unavailable() ?? false;
 

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runScript } from '../case.js';
-import { type ImplementerName, implementers } from '../implementers.js';
-import { stageGround } from '../run-cases.js';
-import { onStage, type Stage } from '../stage.js';
-import { formatTree } from '../tree.js';
+import { runScript } from '../support/case.js';
+import { type ImplementerName, implementers } from '../support/implementers.js';
+import { stageGround } from '../support/run-cases.js';
+import { onStage, type Stage } from '../support/stage.js';
+import { formatTree } from '../support/tree.js';
 
 const lower = [
   'dir etc; file etc/passwd 0644 uid=1 mtime=5.5 = top; whiteout etc/gone; dir opt; file opt/a = A',

@@ -11,7 +11,7 @@ import { fusermountMount, fusermountUnmount } from '../../src/sys/fusermount.js'
 import { bdiTune, mount, mountTable, umount } from '../../src/sys/mount.js';
 import { closeFd, openPath } from '../../src/sys/open.js';
 import { pollIn, setNonblocking } from '../../src/sys/poll.js';
-import { needsRoot, refuses, withScratch } from '../scratch.js';
+import { needsRoot, refuses, withScratch } from '../support/scratch.js';
 
 const FUSE_INIT = 26;
 const noFuse = needsRoot || (isThere('/dev/fuse') ? false : 'needs /dev/fuse');

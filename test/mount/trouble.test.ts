@@ -7,13 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { runScript } from '../case.js';
-import { buildTree } from '../fixture.js';
-import { direct, kernel } from '../implementers.js';
-import * as libc from '../libc.js';
-import { stageGround } from '../run-cases.js';
-import { Stage, type StagePlan, withStage } from '../stage.js';
-import { assertTree, patternBytes } from '../tree.js';
+import { runScript } from '../support/case.js';
+import { buildTree } from '../support/fixture.js';
+import { direct, kernel } from '../support/implementers.js';
+import * as libc from '../support/libc.js';
+import { stageGround } from '../support/run-cases.js';
+import { Stage, type StagePlan, withStage } from '../support/stage.js';
+import { assertTree, patternBytes } from '../support/tree.js';
 
 const skip = direct.unavailable() ?? false;
 

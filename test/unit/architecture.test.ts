@@ -120,7 +120,7 @@ test('a mount of directories starts without loading images, the command package 
     main.filter((file) => heavy.test(file)),
     [],
   );
-  const serving = [...loadedWith('src/container/serve.ts')];
+  const serving = [...loadedWith('src/daemon/thread-main.ts')];
   assert.deepEqual(
     serving.filter((file) => /^src\/(image|store|oci|registry)\//.test(file)),
     [],

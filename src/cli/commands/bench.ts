@@ -6,10 +6,10 @@ import { PlyfsError } from '../../base/errors.js';
 import { runBench } from '../../bench/bench.js';
 import { defaultCache } from '../../bench/fixtures.js';
 import { unpackLayers } from '../../bench/unpack.js';
-import { splitPaths } from '../../container/option-string.js';
-import { LayoutDirectory } from '../../image/layout-directory.js';
-import { locateImage } from '../../image/locate.js';
-import { prepareStackOf } from '../../image/stack.js';
+import { locateImage } from '../../image/find/locate.js';
+import { prepareStackOf } from '../../image/stack/stack.js';
+import { LayoutDirectory } from '../../image/transports/layout-directory.js';
+import { splitPaths } from '../../mount/option-string.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 

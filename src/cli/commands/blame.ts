@@ -3,8 +3,8 @@
 import { PlyfsError } from '../../base/errors.js';
 import { dirType, kindName } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
-import { changesOf, type PathChange } from '../../image/provenance.js';
-import type { View } from '../../image/view.js';
+import type { View } from '../../image/tree/image-view.js';
+import { changesOf, type PathChange } from '../../image/tree/provenance.js';
 import { newCommand } from '../command.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
 import { tableText } from '../table.js';

@@ -1,6 +1,6 @@
 /** plyfs check: is the store whole? */
 
-import { type LayerNote, sentenceOf, symlinkParentsOf } from '../../image/symlink-parents.js';
+import { type LayerNote, sentenceOf, symlinkParentsOf } from '../../image/stack/symlink-parents.js';
 import { type CheckResult, checkStore, type Finding } from '../../store/check.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';

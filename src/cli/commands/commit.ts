@@ -2,7 +2,7 @@
 
 import { PlyfsError } from '../../base/errors.js';
 import { type CommittedContainer, commitContainer, commitDirectory } from '../../container/commit.js';
-import type { CommitOptions } from '../../image/commit.js';
+import type { CommitOptions } from '../../image/make/commit.js';
 import { getImage } from '../../store/resolve.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';

@@ -1,6 +1,6 @@
 /** plyfs cp: files between a container and this machine. */
 
-import { copyFiles } from '../../container/copy.js';
+import { copyFiles } from '../../container/cp.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { refuseTerminal, toStandardOutput } from '../standard-output.js';

@@ -3,10 +3,10 @@
 import { PlyfsError } from '../../base/errors.js';
 import { kindName } from '../../base/mode.js';
 import { textFromName } from '../../base/name.js';
-import { flushContainer, flushUpper } from '../../container/flush.js';
-import { type Change, diffTrees } from '../../image/diff.js';
-import { locateImage } from '../../image/locate.js';
-import { type OpenedTree, openTree, openUpper } from '../../image/open-tree.js';
+import { type Change, diffTrees } from '../../image/changes/diff.js';
+import { locateImage } from '../../image/find/locate.js';
+import { type OpenedTree, openTree, openUpper } from '../../image/find/open-tree.js';
+import { flushContainer, flushUpper } from '../../mount/flush.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { shownName, writeBytes } from '../file-text.js';

@@ -3,7 +3,7 @@
 import { PlyfsError } from '../../base/errors.js';
 import { dirType } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
-import type { View } from '../../image/view.js';
+import type { View } from '../../image/tree/image-view.js';
 import { newCommand } from '../command.js';
 import { shownName, writeBytes } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';

@@ -1,11 +1,11 @@
 /** plyfs export: a whole tree as one tar. */
 
 import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
-import { flushContainer } from '../../container/flush.js';
-import { exportTree } from '../../image/export.js';
-import { sourceDateEpoch } from '../../image/new-image.js';
-import { openTree } from '../../image/open-tree.js';
-import { writeOut } from '../../image/write-out.js';
+import { openTree } from '../../image/find/open-tree.js';
+import { exportTree } from '../../image/make/export.js';
+import { sourceDateEpoch } from '../../image/make/new-image.js';
+import { writeOut } from '../../image/make/write-out.js';
+import { flushContainer } from '../../mount/flush.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { refuseTerminal, toStandardOutput } from '../standard-output.js';

@@ -3,7 +3,7 @@
 import { PlyfsError } from '../../base/errors.js';
 import { dirType, kindName } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
-import type { View, ViewEntry } from '../../image/view.js';
+import type { View, ViewEntry } from '../../image/tree/image-view.js';
 import { type Command, newCommand, runCommand } from '../command.js';
 import { shownName, writeBytes } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';

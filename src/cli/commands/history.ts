@@ -1,7 +1,7 @@
 /** plyfs history: the steps that made an image, the newest first. */
 
+import { locateImage } from '../../image/find/locate.js';
 import { type HistoryRow, historyRows } from '../../image/history.js';
-import { locateImage } from '../../image/locate.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { imageArgument } from '../image-arguments.js';

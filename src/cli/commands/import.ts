@@ -1,7 +1,7 @@
 /** plyfs import: a root tar or a directory becomes an image. */
 
 import { PlyfsError } from '../../base/errors.js';
-import { type ImportOptions, importPath, importStream } from '../../image/import.js';
+import { type ImportOptions, importPath, importStream } from '../../image/make/import.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 

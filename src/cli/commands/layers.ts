@@ -1,7 +1,7 @@
 /** plyfs layers: what each layer of an image did. */
 
-import { accountOf, type LayerAccount } from '../../image/accounting.js';
-import { contentBytesOf } from '../../image/sizes.js';
+import { accountOf, type LayerAccount } from '../../image/changes/accounting.js';
+import { contentBytesOf } from '../../image/intake/sizes.js';
 import { newCommand } from '../command.js';
 import { type ImageOptions, withImage, withStack } from '../image-arguments.js';
 import { type Column, printListing } from '../table.js';

@@ -2,7 +2,7 @@
 
 import { dirType } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
-import type { View, ViewEntry } from '../../image/view.js';
+import type { View, ViewEntry } from '../../image/tree/image-view.js';
 import { newCommand } from '../command.js';
 import { fullTimeText, modeText, shownName, sizeOrDevice, writeBytes } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';

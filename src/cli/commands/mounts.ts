@@ -1,6 +1,6 @@
 /** plyfs mounts: what is mounted, and where its process and log are. */
 
-import { listMounts, type MountSummary } from '../../container/mount-list.js';
+import { listMounts, type MountSummary } from '../../mount/mount-list.js';
 import { newCommand } from '../command.js';
 
 export const command = newCommand('mounts', 'Lists your plyfs mounts: target, driver, daemon, layers, upper and log.', [

@@ -2,8 +2,8 @@
 
 import { PlyfsError } from '../../base/errors.js';
 import { textFromName } from '../../base/name.js';
-import { type Rebased, rebaseImage } from '../../image/rebase.js';
-import { conflictText } from '../../image/rebase-conflicts.js';
+import { type Rebased, rebaseImage } from '../../image/make/rebase.js';
+import { conflictText } from '../../image/make/rebase-conflicts.js';
 import { getImage } from '../../store/resolve.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';

@@ -1,8 +1,8 @@
 /** plyfs save: images of the store into one archive. */
 
 import { PlyfsError } from '../../base/errors.js';
-import type { LayerCompression } from '../../image/compress-image.js';
 import { saveImages, saveToFile, saveToLayout } from '../../image/save.js';
+import type { LayerCompression } from '../../image/transports/compress-image.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { Progress } from '../progress.js';

@@ -1,7 +1,7 @@
 /** plyfs squash: layers of an image become one. */
 
 import { PlyfsError } from '../../base/errors.js';
-import { layersOfBase, squashImage } from '../../image/squash.js';
+import { layersOfBase, squashImage } from '../../image/make/squash.js';
 import type { StoredImage } from '../../store/catalog.js';
 import { getImage } from '../../store/resolve.js';
 import { Store } from '../../store/store.js';

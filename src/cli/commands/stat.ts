@@ -2,7 +2,7 @@
 
 import { dirType, kindName, typeOfMode } from '../../base/mode.js';
 import { textFromName } from '../../base/name.js';
-import type { View } from '../../image/view.js';
+import type { View } from '../../image/tree/image-view.js';
 import { newCommand } from '../command.js';
 import { fullTimeText, modeText, sizeOrDevice } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';

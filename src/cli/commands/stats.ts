@@ -1,7 +1,7 @@
 /** plyfs stats: requests by kind, their latency in the daemon, and the counters of the engine. */
 
-import { mountStats } from '../../container/mount-list.js';
-import type { MountStats } from '../../container/stats.js';
+import { mountStats } from '../../mount/mount-list.js';
+import type { MountStats } from '../../mount/stats.js';
 import { newCommand } from '../command.js';
 
 export const command = newCommand('stats', 'Shows what the mount on TARGET has done since it was made.', [

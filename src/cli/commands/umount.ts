@@ -1,6 +1,6 @@
 /** plyfs umount: ends mounts, and clears away those whose daemon is gone. */
 
-import { unmount } from '../../container/unmount.js';
+import { unmount } from '../../mount/unmount.js';
 import { newCommand } from '../command.js';
 
 export const command = newCommand('umount', 'Ends the mount on each TARGET and waits until its daemon has ended.', [

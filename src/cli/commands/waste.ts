@@ -1,7 +1,7 @@
 /** plyfs waste: bytes that an image ships and nobody sees. */
 
 import { textFromName } from '../../base/name.js';
-import { accountOf } from '../../image/accounting.js';
+import { accountOf } from '../../image/changes/accounting.js';
 import { newCommand } from '../command.js';
 import { type ImageOptions, withImage, withStack } from '../image-arguments.js';
 import { tableText } from '../table.js';

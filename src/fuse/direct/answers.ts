@@ -3,8 +3,8 @@
 import type { NodeId } from '../../vfs/filesystem.js';
 import { writeAttr, writeEntry } from '../protocol/attributes.js';
 import * as wire from '../protocol/structs.js';
+import type { Serving } from './connection.js';
 import { bodyAt, bodyWord } from './reply.js';
-import type { Serving } from './serving.js';
 
 /** The entry of `node`, to which the caller holds one reference; it is given back if the attributes cannot be had. */
 export function answerEntry(s: Serving, node: NodeId): number {

@@ -42,7 +42,7 @@ export const directDriver: Driver = {
   ): Promise<void> {
     enableTrace(options.trace);
     // Loaded here, so that the main thread does without.
-    const [{ Session }, { IoThreads }] = await Promise.all([import('./session.js'), import('./io-threads.js')]);
+    const [{ Session }, { IoThreads }] = await Promise.all([import('./session.js'), import('../io/io-threads.js')]);
     // Writeback of our own mount must not wait for memory that this thread is asked to write back.
     setIoFlusher();
     const session = new Session(fs, attachment.fd, options, counters, new IoThreads(ioThreads));

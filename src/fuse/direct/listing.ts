@@ -11,8 +11,8 @@ import type { DirectorySink, NodeId } from '../../vfs/filesystem.js';
 import { writeEntry } from '../protocol/attributes.js';
 import { direntplusSize, direntSize, writeDirent, writeNoEntry } from '../protocol/dirent.js';
 import { entryOut } from '../protocol/structs.js';
+import type { Serving } from './connection.js';
 import { bodyAt } from './reply.js';
-import type { Serving } from './serving.js';
 
 /** So many LOOKUPs of left-out entries in the directory listed last tell that attributes are wanted. */
 const lookupsThatTell = 2;

@@ -15,9 +15,9 @@ import {
   maxWriteBytes,
 } from '../protocol/constants.js';
 import { initIn, initOut } from '../protocol/structs.js';
+import type { Serving } from './connection.js';
 import { bodyWord } from './reply.js';
 import type { Request } from './request.js';
-import type { Serving } from './serving.js';
 
 /** What both sides agreed on. */
 export interface Agreement {

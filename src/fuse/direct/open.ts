@@ -8,9 +8,9 @@ import { FOPEN_KEEP_CACHE, OPEN_KILL_SUIDGID } from '../protocol/constants.js';
 import type { Value } from '../protocol/struct.js';
 import { type createIn, entryOut, type openIn, openOut } from '../protocol/structs.js';
 import { answerEntry } from './answers.js';
+import type { Serving } from './connection.js';
 import { bodyWord } from './reply.js';
 import type { Request } from './request.js';
-import type { Serving } from './serving.js';
 
 const O_TRUNC = 0o1000;
 

@@ -3,8 +3,8 @@
 import { FsError } from '../../base/errors.js';
 import { type OpcodeName, opcode } from '../protocol/constants.js';
 import type { AnyStruct, Field, Struct, ValueOf } from '../protocol/struct.js';
+import type { Serving } from './connection.js';
 import type { Request } from './request.js';
-import type { Serving } from './serving.js';
 
 /** One opcode. */
 export interface Operation {

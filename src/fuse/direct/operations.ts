@@ -9,12 +9,12 @@ import { FSYNC_FDATASYNC, WRITE_CACHE, WRITE_KILL_SUIDGID } from '../protocol/co
 import * as wire from '../protocol/structs.js';
 import { answerAttr, answerCopied, answerEntry, answerWritten } from './answers.js';
 import { changeOf } from './attribute-change.js';
+import type { Serving } from './connection.js';
 import { negotiate } from './negotiate.js';
 import { createFile, makeTmpfile, openFile, releaseFile } from './open.js';
 import { noReply, type Operation, operation, operationOf, refusal } from './operation.js';
 import { bodyAt, bodyWord } from './reply.js';
 import type { Request } from './request.js';
-import type { Serving } from './serving.js';
 import { getXattr, listXattr, setXattr } from './xattrs.js';
 
 const entry = { names: 1, output: wire.entryOut };

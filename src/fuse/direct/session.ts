@@ -11,16 +11,16 @@ import { pollIn } from '../../sys/poll.js';
 import { Deferred, type FileSystem, type NodeId } from '../../vfs/filesystem.js';
 import { Gate } from '../../vfs/gate.js';
 import type { DriverOptions } from '../driver.js';
+import { Jobs, type Resumed, type TaskRunner } from '../io/jobs.js';
 import { maxWriteBytes, opcode } from '../protocol/constants.js';
 import { entryOut } from '../protocol/structs.js';
 import { answerCopied, answerWritten } from './answers.js';
 import { Awake } from './awake.js';
-import { Jobs, type Resumed, type TaskRunner } from './jobs.js';
+import { Serving } from './connection.js';
 import { noReply, type Operation } from './operation.js';
 import { operationByOpcode } from './operations.js';
 import { bodyWord } from './reply.js';
 import { alignedBuffer, Request } from './request.js';
-import { Serving } from './serving.js';
 import { Spin } from './spin.js';
 import { brokenLine, parkedLine, replyLine, requestLine } from './trace-lines.js';
 

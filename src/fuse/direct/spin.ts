@@ -10,8 +10,8 @@ import { errno } from '../../base/errno.js';
 import type { Counters } from '../../observe/counters.js';
 import { readDevice } from '../../sys/device.js';
 import { pollIn } from '../../sys/poll.js';
+import type { Jobs } from '../io/jobs.js';
 import type { Awake } from './awake.js';
-import type { Jobs } from './jobs.js';
 
 /** The account: a find earns one, a miss costs one, a gap costs four; spinning needs a positive balance, which is at most `creditMax`. */
 const creditMax = 8;

@@ -5,9 +5,9 @@ import { FsError } from '../../base/errors.js';
 import { S_ISGID } from '../../base/mode.js';
 import { SETXATTR_ACL_KILL_SGID } from '../protocol/constants.js';
 import { getxattrOut, setxattrCompatIn, setxattrIn } from '../protocol/structs.js';
+import type { Serving } from './connection.js';
 import { bodyAt, bodyWord } from './reply.js';
 import type { Request } from './request.js';
-import type { Serving } from './serving.js';
 
 /** The input has a long form since 7.33, used only where SETXATTR_EXT was agreed on. */
 export function setXattr(s: Serving, rq: Request): number {

@@ -5,8 +5,8 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { closeFd } from '../../sys/open.js';
 import { eventfd } from '../../sys/poll.js';
 import type { Deferred } from '../../vfs/filesystem.js';
-import type { IoThreadData } from '../direct/io-threads.js';
-import { finish, type TaskResult } from '../direct/jobs.js';
+import type { IoThreadData } from '../io/io-threads.js';
+import { finish, type TaskResult } from '../io/jobs.js';
 
 /** Goes on with an operation whose job has ended with `errno` (0: done) and `result`. */
 type Resume = (errno: number, result: number) => void;
@@ -67,7 +67,7 @@ export class JobThreads {
     if (this.wakeFd < 0) this.wakeFd = eventfd();
     const { port1, port2 } = new MessageChannel();
     const data: IoThreadData = { port: port2, wakeFd: this.wakeFd, results: new SharedArrayBuffer(4) };
-    const worker = new Worker(new URL('../direct/io-worker.js', import.meta.url), { workerData: data, transferList: [port2] });
+    const worker = new Worker(new URL('../io/io-worker.js', import.meta.url), { workerData: data, transferList: [port2] });
     const thread = { worker, port: port1, busy: 0 };
     port1.on('message', (ended: TaskResult) => this.ended(thread, ended));
     this.threads.push(thread);

@@ -1,5 +1,0 @@
-/** Where the code of the serving thread is. scripts/bundle.mjs puts another file in the place of this one. */
-
-import { fileURLToPath } from 'node:url';
-
-export const serveFile = fileURLToPath(new URL('./serve.js', import.meta.url));

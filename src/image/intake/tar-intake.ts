@@ -1,0 +1,71 @@
+/** A layer tar that is made here goes into the store: written, hashed and indexed as its bytes come. */
+
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { DigestMeter } from '../../base/digest.js';
+import { errno } from '../../base/errno.js';
+import { errnoOf, PlyfsError } from '../../base/errors.js';
+import { TarIndexBuilder } from '../../layers/tar/tar-index-builder.js';
+import { mediaTypes } from '../../oci/media-types.js';
+import type { StoredLayer } from '../../store/catalog.js';
+import type { Store } from '../../store/store.js';
+import { putIndex } from './saved-index.js';
+import { contentBytesOf } from './sizes.js';
+
+export class TarIntake implements Disposable {
+  private readonly tarPath: string;
+  private readonly indexPath: string;
+  private readonly fd: number;
+  private readonly meter = new DigestMeter();
+  private readonly builder = new TarIndexBuilder();
+
+  /** PRE: the caller holds lockForAdding. */
+  constructor(private readonly store: Store) {
+    this.tarPath = store.temporary();
+    this.indexPath = store.temporary();
+    this.fd = openSync(this.tarPath, 'wx', 0o600);
+  }
+
+  /** PlyfsError `store` where the disk is full or broken: nothing of it stays. */
+  push(chunk: Uint8Array): void {
+    this.meter.update(chunk);
+    this.builder.push(chunk as Buffer); // the builder reads it as bytes
+    writing(this.store, () => {
+      for (let done = 0; done < chunk.length; ) done += writeSync(this.fd, chunk, done);
+    });
+  }
+
+  /** Puts the whole tar into the store. It belongs to no image yet. */
+  finish(): StoredLayer {
+    const index = this.builder.finish();
+    const tarBytes = this.meter.sizeBytes;
+    const diffId = this.meter.finish();
+    writing(this.store, () => {
+      fsyncSync(this.fd);
+      putIndex(this.indexPath, index);
+      this.store.blobs.adoptIndex(this.indexPath, diffId);
+      this.store.blobs.adopt(this.tarPath, diffId);
+    });
+    const contentBytes = contentBytesOf(index);
+    return { diffId, blob: diffId, mediaType: mediaTypes.layer, blobBytes: tarBytes, tarBytes, contentBytes };
+  }
+
+  /** Removes what was not put. */
+  [Symbol.dispose](): void {
+    closeSync(this.fd);
+    for (const path of [this.tarPath, this.indexPath]) rmSync(path, { force: true });
+  }
+}
+
+/** Errors of the store's disk as a sentence. */
+export function writing<T>(store: Store, act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const number = errnoOf(cause);
+    if ((code === undefined && number === undefined) || cause instanceof PlyfsError) throw cause;
+    const isFull = code === 'ENOSPC' || code === 'EDQUOT' || number === errno.ENOSPC || number === errno.EDQUOT;
+    const why = isFull ? 'its disk is full' : (cause as Error).message;
+    throw new PlyfsError('store', `the store ${store.root} cannot be written (${why}): nothing has changed`, { cause });
+  }
+}

@@ -1,0 +1,25 @@
+/** The merged tree of an image's layers: a tree that knows which layer of the image each thing comes from. */
+
+import type { OpenedLayer } from '../stack/stack.js';
+import { type NodeNumber, TreeView } from './tree-view.js';
+
+export type { NodeNumber, ViewEntry } from './tree-view.js';
+
+export class View extends TreeView {
+  /** `stack` is top first, as openStackOf gives it; `close` closes it. */
+  constructor(
+    label: string,
+    readonly stack: readonly OpenedLayer[],
+  ) {
+    super(
+      label,
+      stack.map(({ layer }) => layer),
+    );
+  }
+
+  /** The layer that the node's bytes, or a directory's attributes, come from. */
+  layerOf(node: NodeNumber): OpenedLayer {
+    const layer = this.sourceOf(node);
+    return this.stack.find((opened) => opened.layer === layer)!; // every layer of the union is of the stack
+  }
+}

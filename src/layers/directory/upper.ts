@@ -1,0 +1,321 @@
+/** The writable tree of a container: a directory layer that can change, with the work directory through which every change appears in
+ *  one step. The only writer of markers. What it leaves on disk is what the kernel's overlayfs would leave (D-5). */
+
+import { errno } from '../../base/errno.js';
+import { errnoOf, isNoRoom, isRefusal, PlyfsError } from '../../base/errors.js';
+import { S_IFCHR, S_IFREG } from '../../base/mode.js';
+import { bytesFromName, type Name, nameFromText, nameMax } from '../../base/name.js';
+import { log } from '../../observe/log.js';
+import { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, RENAME_EXCHANGE, RENAME_WHITEOUT } from '../../sys/constants.js';
+import { linkAt, mkdirAt, mknodAt, renameAt, unlinkAt } from '../../sys/namespace.js';
+import { closeFd, openAt, openPath } from '../../sys/open.js';
+import { chmodAt } from '../../sys/stat.js';
+import { getxattrAt, removexattrAt, setxattrAt } from '../../sys/xattr.js';
+import type { LayerDir } from '../layer.js';
+import { type MarkerFormat, opaqueName, privatePrefixes, whiteoutName, whiteoutPrefix, whNamesKey } from '../markers.js';
+import type { Descriptors } from './descriptors.js';
+import { DirectoryLayer, openDirectory } from './directory-layer.js';
+import { probeFormat } from './marker-probe.js';
+import { decodeOrigin, decodePlainOrigin, encodePlainOrigin, type Origin } from './origin.js';
+import { removeContents, removeTree } from './remove-tree.js';
+
+const self = '' as Name;
+const sharedWhiteout = 'whiteout' as Name;
+const yes = Buffer.from('y');
+
+export class Upper extends DirectoryLayer {
+  /** Descriptor of `<work>/work`. */
+  readonly workFd: number;
+  readonly format: MarkerFormat;
+  /** Inode spaces by the uuid of their file system in hex, to read origins. */
+  private readonly spaceOfUuid = new Map<string, string>();
+  private temporaries = 0;
+  private hasSharedWhiteout = false;
+
+  /** Opens the two directories and empties the work directory of what a killed daemon left. FsError EROFS, EACCES, ENOENT. */
+  constructor(
+    path: string,
+    workPath: string,
+    descriptors: Descriptors,
+    { format, whNames = 'refuse' }: { format?: 'overlay' | 'overlay-user'; whNames?: 'refuse' | 'allow' } = {},
+  ) {
+    super(path, path, descriptors, true);
+    this.hasOrdinaryWhNames = whNames === 'allow';
+    const work = openPath(workPath, O_RDONLY | O_DIRECTORY);
+    try {
+      ensureDirectory(work, 'work' as Name);
+      this.workFd = openDirectory(work, 'work' as Name);
+    } finally {
+      closeFd(work);
+    }
+    this.inheritNothing();
+    this.emptyWork();
+    this.format = probeFormat(this.workFd, format);
+    if (this.hasOrdinaryWhNames && this.format.whiteout === 'file') {
+      throw new PlyfsError(
+        'wh-names',
+        `${path} cannot keep names that begin with .wh.: its disk has no extended attributes, so that such files are whiteouts there. Mount without wh_names=allow.`,
+      );
+    }
+    // For who commits the upper: the files look like whiteouts.
+    if (this.hasOrdinaryWhNames) this.setPrivate(this.rootFd, self, whNamesKey, yes);
+  }
+
+  /** What is made in the work directory must not get a group or ACLs from it (Linux ovl_workdir_create). */
+  private inheritNothing(): void {
+    try {
+      chmodAt(this.workFd, self, 0o700);
+      for (const key of ['system.posix_acl_default', 'system.posix_acl_access'] as Name[]) {
+        if (getxattrAt(this.workFd, self, key) !== undefined) removexattrAt(this.workFd, self, key);
+      }
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
+  }
+
+  /** A name in the work directory that nobody uses. */
+  temporaryName(): Name {
+    return `#${(this.temporaries++).toString(16)}` as Name;
+  }
+
+  // ---- markers -------------------------------------------------------------------------------------------------------------------
+
+  /** Hides `name` of lower layers. PRE: the upper has no object of that name. */
+  putWhiteout(dirFd: number, name: Name): void {
+    if (this.format.whiteout === 'file') this.makeMarkerFile(dirFd, whiteoutName(name));
+    else this.linkWhiteout(dirFd, name);
+  }
+
+  /** One whiteout device serves many names, as hard links: cheaper than an inode each. */
+  private linkWhiteout(dirFd: number, name: Name): void {
+    if (!this.hasSharedWhiteout) {
+      mknodAt(this.workFd, sharedWhiteout, S_IFCHR, 0);
+      this.hasSharedWhiteout = true;
+    }
+    try {
+      linkAt(this.workFd, sharedWhiteout, dirFd, name);
+    } catch (error) {
+      if (errnoOf(error) !== errno.EMLINK && errnoOf(error) !== errno.EPERM) throw error;
+      unlinkAt(this.workFd, sharedWhiteout);
+      this.hasSharedWhiteout = false;
+      mknodAt(dirFd, name, S_IFCHR, 0);
+    }
+  }
+
+  /** Takes the object `name` out of the upper and leaves a whiteout, in one step. Returns where it is in the work directory now. */
+  moveOutLeavingWhiteout(dirFd: number, name: Name): Name {
+    const out = this.temporaryName();
+    if (this.format.whiteout === 'file') {
+      this.renameLeavingFile(dirFd, name, this.workFd, out);
+      return out;
+    }
+    try {
+      renameAt(dirFd, name, this.workFd, out, RENAME_WHITEOUT);
+    } catch (error) {
+      // RENAME_WHITEOUT makes an inode; the shared whiteout needs none, so that deleting works on a full disk.
+      if (!isRefusal(error) && !isNoRoom(error)) throw error;
+      this.linkWhiteout(this.workFd, out);
+      this.orDiscard(out, () => renameAt(this.workFd, out, dirFd, name, RENAME_EXCHANGE));
+    }
+    return out;
+  }
+
+  /** Renames an object of the upper and leaves a whiteout under its old name. */
+  renameLeavingWhiteout(dirFd: number, name: Name, newDirFd: number, newName: Name): void {
+    if (this.format.whiteout === 'file') {
+      this.renameLeavingFile(dirFd, name, newDirFd, newName);
+      return;
+    }
+    try {
+      renameAt(dirFd, name, newDirFd, newName, RENAME_WHITEOUT);
+    } catch (error) {
+      if (!isRefusal(error) && !isNoRoom(error)) throw error;
+      // What can be refused comes first: the whiteout is there before the name goes.
+      const whiteout = this.temporaryName();
+      this.linkWhiteout(this.workFd, whiteout);
+      this.orDiscard(whiteout, () => renameAt(dirFd, name, newDirFd, newName));
+      renameAt(this.workFd, whiteout, dirFd, name);
+    }
+  }
+
+  /** A `.wh.` file beside the object that it names hides nothing of it, so it comes first. */
+  private renameLeavingFile(dirFd: number, name: Name, newDirFd: number, newName: Name): void {
+    const isMade = this.makeMarkerFile(dirFd, whiteoutName(name));
+    try {
+      renameAt(dirFd, name, newDirFd, newName);
+    } catch (error) {
+      if (isMade) unlinkAt(dirFd, whiteoutName(name));
+      throw error;
+    }
+  }
+
+  /** Does `work`; if it fails the object `made` of the work directory goes. */
+  orDiscard(made: Name, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.discard(made);
+      throw error;
+    }
+  }
+
+  /** Takes the object `name` out of the upper; nothing stays. */
+  moveOut(dirFd: number, name: Name): Name {
+    const out = this.temporaryName();
+    renameAt(dirFd, name, this.workFd, out);
+    return out;
+  }
+
+  /** Moves the finished object `made` of the work directory to its place, where nothing or (`isCovered`) a whiteout is. One step. */
+  moveIn(made: Name, isDirectory: boolean, dirFd: number, name: Name, isCovered: boolean): void {
+    if (isCovered && isDirectory && this.exchange(this.workFd, made, dirFd, name)) unlinkAt(this.workFd, made);
+    else renameAt(this.workFd, made, dirFd, name);
+    if (isCovered) this.dropWhiteoutFile(dirFd, name);
+  }
+
+  /** Lets two names change places; false where the second is not there (what hides the name is a `.wh.` file). */
+  exchange(dirFd: number, name: Name, otherFd: number, other: Name): boolean {
+    try {
+      renameAt(dirFd, name, otherFd, other, RENAME_EXCHANGE);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) !== errno.ENOENT) throw error;
+      return false;
+    }
+  }
+
+  /** The `.wh.` file of a name that shows again. An upper may have been begun in that spelling and gone on in another. It hides nothing
+   *  of its own layer, so where it cannot go it may stay. */
+  dropWhiteoutFile(dirFd: number, name: Name): void {
+    if (this.hasOrdinaryWhNames || name.length + whiteoutPrefix.length > nameMax) return;
+    try {
+      unlinkAt(dirFd, whiteoutName(name));
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+    }
+  }
+
+  /** Whether it was not there before. */
+  private makeMarkerFile(dirFd: number, name: Name): boolean {
+    try {
+      closeFd(openAt(dirFd, name, O_CREAT | O_EXCL | O_RDWR, S_IFREG | 0o600));
+      return true;
+    } catch (error) {
+      if (errnoOf(error) !== errno.EEXIST) throw error;
+      return false;
+    }
+  }
+
+  /** Nothing of lower layers shows in the directory `fd` from now on. */
+  setOpaque(fd: number): void {
+    if (this.format.prefix === '') this.makeMarkerFile(fd, opaqueName);
+    else this.setPrivate(fd, self, 'opaque', yes);
+  }
+
+  /** Whether redirects can be noted. */
+  get canRedirect(): boolean {
+    return this.format.prefix !== '';
+  }
+
+  setRedirect(fd: number, redirect: Name): void {
+    this.setPrivate(fd, self, 'redirect', bytesFromName(redirect));
+  }
+
+  getRedirect(fd: number): Name | undefined {
+    return this.getPrivate(fd, self, 'redirect')?.toString('latin1') as Name | undefined; // the bytes of a path
+  }
+
+  /** Notes that the directory holds copied-up objects. Best effort: without it only d_ino differs at the next mount. Whether it is noted. */
+  setImpure(fd: number): boolean {
+    return this.format.prefix === '' || this.tryPrivate(fd, self, 'impure', yes);
+  }
+
+  /** Notes where an object was copied up from. Best effort: without it only the inode number changes at the next mount. */
+  setOrigin(dirFd: number, name: Name, origin: Buffer | Origin): void {
+    if (this.format.prefix === '') return;
+    if (Buffer.isBuffer(origin)) this.tryPrivate(dirFd, name, 'origin', origin);
+    else this.tryPrivate(dirFd, name, 'plyfs.origin', encodePlainOrigin(origin));
+  }
+
+  /** False where there is no right, or no room, for the mark. */
+  private tryPrivate(dirFd: number, name: Name, key: string, value: Buffer): boolean {
+    try {
+      this.setPrivate(dirFd, name, key, value);
+      return true;
+    } catch (error) {
+      if (!isRefusal(error) && !isNoRoom(error)) throw error;
+      return false;
+    }
+  }
+
+  /** Where the object was copied up from, if it says so and the layer is in the stack. */
+  originOf(dir: LayerDir, name: Name): Origin | undefined {
+    const fd = this.fd(dir);
+    for (const prefix of privatePrefixes) {
+      const bytes = getxattrAt(fd, name, `${prefix}origin` as Name);
+      const decoded = bytes === undefined ? undefined : decodeOrigin(bytes);
+      const space = decoded === undefined ? undefined : this.spaceOfUuid.get(decoded.uuid);
+      if (decoded !== undefined && space !== undefined) return { space, ino: decoded.ino };
+    }
+    const plain = this.format.prefix === '' ? undefined : this.getPrivate(fd, name, 'plyfs.origin');
+    return plain === undefined ? undefined : decodePlainOrigin(plain);
+  }
+
+  /** Tells which inode space a file-system uuid in origins means. */
+  learnSpace(uuid: Buffer | undefined, space: string): void {
+    const hex = (uuid ?? Buffer.alloc(16)).toString('hex');
+    if (!this.spaceOfUuid.has(hex)) this.spaceOfUuid.set(hex, space);
+  }
+
+  private setPrivate(dirFd: number, name: Name, key: string, value: Buffer): void {
+    setxattrAt(dirFd, name, nameFromText(this.format.prefix + key), value);
+  }
+
+  private getPrivate(dirFd: number, name: Name, key: string): Buffer | undefined {
+    return getxattrAt(dirFd, name, nameFromText(this.format.prefix + key));
+  }
+
+  /** A mark that an object must lose when its role changes (a redirect that no longer holds). */
+  removePrivate(fd: number, key: string): void {
+    if (this.format.prefix !== '') removexattrAt(fd, self, nameFromText(this.format.prefix + key));
+  }
+
+  // ---- the work directory ----------------------------------------------------------------------------------------------------------
+
+  /** Deletes an object of the work directory with all that is in it. A failure is logged: the next mount empties the work directory. */
+  discard(name: Name): void {
+    this.discardAt(this.workFd, name);
+  }
+
+  discardAt(dirFd: number, name: Name): void {
+    try {
+      removeTree(dirFd, name);
+    } catch (error) {
+      log('warn', `${this.label}: could not delete ${name}: ${error}`);
+    }
+  }
+
+  /** Deletes what is physically in an upper directory of which the view shows nothing: whiteouts and `.wh.` files. */
+  emptyDirectory(fd: number): void {
+    removeContents(fd);
+  }
+
+  /** Empties the work directory. Safe to repeat. */
+  emptyWork(): void {
+    removeContents(this.workFd);
+    this.hasSharedWhiteout = false;
+  }
+
+  override close(): void {
+    closeFd(this.workFd);
+    super.close();
+  }
+}
+
+function ensureDirectory(fd: number, name: Name): void {
+  try {
+    mkdirAt(fd, name, 0o700);
+  } catch (error) {
+    if (errnoOf(error) !== errno.EEXIST) throw error;
+  }
+}

@@ -1,0 +1,205 @@
+/** From a request to a mount that can be made, or one sentence that names the path and says what to do. Nothing is mounted here, and a
+ *  request that is refused leaves nothing behind. */
+
+import { mkdirSync, rmdirSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { PlyfsError } from '../base/errors.js';
+import type { MountedImage } from '../container/mounted-image.js';
+import type { DriverOptions } from '../fuse/driver.js';
+import type { OverlayConfig } from '../overlay/config.js';
+import { mountTable } from '../sys/mount.js';
+import type { MountOptions } from './mount-options.js';
+import { Claims, type MountRequest, type PreparedMount } from './mount-request.js';
+import { codeOf, isDeadMount, isInside, mountPointPath, realDirectory, wrongPath } from './paths.js';
+import { claimUpper } from './upper-claim.js';
+
+/** Checks everything, makes what the form for people makes, and claims the upper. PlyfsError; 2 is wrong usage. */
+export function prepareMount(request: MountRequest, image?: MountedImage): PreparedMount {
+  const claims = new Claims();
+  try {
+    return prepare(request, image, claims);
+  } catch (error) {
+    claims.undo();
+    throw error;
+  }
+}
+
+function prepare(request: MountRequest, image: MountedImage | undefined, claims: Claims): PreparedMount {
+  const { options } = request;
+  const layers = image === undefined ? checkLayers(request) : [];
+  const writable = checkUpper(request, claims);
+  const target = checkTarget(request);
+  refuseOverlaps(layers, writable, target);
+  if (image !== undefined) refuseStoreOverlap(image, target);
+  if (writable !== undefined && !options.isReadOnly) claimUpper(writable, options, claims);
+  return {
+    driver: options.driver,
+    config: overlayConfig(options, layers, writable, image),
+    image,
+    driverOptions: driverOptions(options, target, writable === undefined || options.isReadOnly),
+    upper: writable?.upper,
+    work: writable?.work,
+    claims,
+  };
+}
+
+export interface Writable {
+  upper: string;
+  work: string;
+}
+
+function checkLayers({ options, cwd }: MountRequest): string[] {
+  if (options.layers.length === 0) {
+    throw new PlyfsError('no-layer', 'no layer is given: write -o lowerdir=TOP:...:BOTTOM, or --layer for each, bottom first', {
+      exitStatus: 2,
+    });
+  }
+  return options.layers.map((layer) => realDirectory('layer', layer, cwd, 'correct the path (write \\: for a colon in it)'));
+}
+
+/** The real upper and work directory; undefined for a view without an upper. */
+function checkUpper(request: MountRequest, claims: Claims): Writable | undefined {
+  const { options, cwd, makesUpper } = request;
+  if (options.upper === undefined) {
+    if (options.work !== undefined) options.warnings.push('workdir is ignored: without an upper the mount is read-only');
+    return undefined;
+  }
+  if (options.work === undefined && !makesUpper && !options.isReadOnly) {
+    throw new PlyfsError('no-work', `upperdir=${options.upper} needs a workdir: an empty directory on the same file system`, {
+      exitStatus: 2,
+    });
+  }
+  if (makesUpper) makeDirectory(resolve(cwd, options.upper), 'upper', claims);
+  const upper = realDirectory('upper', options.upper, cwd, 'create it with mkdir');
+  // A read-only mount never touches the work directory.
+  if (options.isReadOnly) return { upper, work: options.work === undefined ? upper : resolve(cwd, options.work) };
+  const workPath = options.work ?? join(dirname(upper), `${basename(upper)}.work`);
+  if (makesUpper) makeDirectory(resolve(cwd, workPath), 'work directory', claims);
+  return { upper, work: realDirectory('work directory', workPath, cwd, 'create it with mkdir') };
+}
+
+function makeDirectory(path: string, what: string, claims: Claims): void {
+  try {
+    mkdirSync(path, { mode: 0o755 });
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return;
+    throw wrongPath(what, path, error, 'create its parent, or choose another place');
+  }
+  claims.add(() => removeIfEmpty(path));
+}
+
+/** Somebody may have put something into it: then it is not ours to remove. */
+function removeIfEmpty(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** The mount point's real path. A dead FUSE mount there is fine: it is replaced when the mount is made. */
+function checkTarget({ target, cwd }: MountRequest): string {
+  const path = mountPointPath(target, cwd);
+  const mounted = mountTable().findLast((entry) => entry.target === path);
+  try {
+    if (!statSync(path).isDirectory()) {
+      throw new PlyfsError('bad-target', `target ${path} is not a directory: choose a directory to mount on`);
+    }
+  } catch (error) {
+    if (isDeadMount(error) && mounted?.type.startsWith('fuse')) return path;
+    if (error instanceof PlyfsError) throw error;
+    throw wrongPath('target', path, error, 'choose another directory');
+  }
+  if (mounted?.type === 'fuse.plyfs') {
+    throw new PlyfsError('busy', `target ${path} is a plyfs mount already: run plyfs umount ${path} first`);
+  }
+  return path;
+}
+
+/** Directories inside each other that would show the mount to itself, or let a write change a layer. */
+function refuseOverlaps(layers: readonly string[], writable: Writable | undefined, target: string): void {
+  const refuse = (sentence: string) => {
+    throw new PlyfsError('overlap', sentence);
+  };
+  const trees: [string, string][] = layers.map((layer) => ['layer', layer]);
+  if (writable !== undefined) trees.push(['upper', writable.upper], ['work directory', writable.work]);
+  for (const [what, tree] of trees) {
+    if (isInside(target, tree)) refuse(`target ${target} lies inside the ${what} ${tree}: mount somewhere else`);
+    if (isInside(tree, target)) refuse(`${what} ${tree} would be hidden by the mount on ${target}: mount somewhere else`);
+  }
+  if (writable === undefined) return;
+  const { upper, work } = writable;
+  for (const layer of layers) {
+    if (isInside(layer, upper)) refuse(`layer ${layer} lies inside the upper ${upper}: keep layers and upper apart`);
+    if (isInside(layer, work)) refuse(`layer ${layer} lies inside the work directory ${work}: keep them apart`);
+    // Another file system mounted inside the layer is no part of it.
+    if (isInside(upper, layer) && statSync(upper).dev === statSync(layer).dev) {
+      refuse(`upper ${upper} lies inside the layer ${layer}: keep layers and upper apart`);
+    }
+  }
+  if (upper !== work && (isInside(upper, work) || isInside(work, upper))) {
+    refuse(`upper ${upper} and work directory ${work} lie inside each other: make them neighbours`);
+  }
+}
+
+/** The store serves the mount's own reads: it must not lie under the mount, nor the mount in it. */
+function refuseStoreOverlap(image: MountedImage, target: string): void {
+  const { storeRoot } = image;
+  if (isInside(target, storeRoot)) {
+    throw new PlyfsError('overlap', `target ${target} lies inside the store ${storeRoot}: mount somewhere else`);
+  }
+  if (isInside(storeRoot, target)) {
+    throw new PlyfsError('overlap', `the store ${storeRoot} would be hidden by the mount on ${target}: mount somewhere else`);
+  }
+}
+
+function overlayConfig(
+  options: MountOptions,
+  layers: readonly string[],
+  writable: Writable | undefined,
+  image: MountedImage | undefined,
+): OverlayConfig {
+  const { isVolatile, staticNlink, xino, whNames, redirectDir, posixAcl } = options;
+  // Read-only, the upper is one more layer on top: it needs neither work directory nor lock.
+  const isWritable = writable !== undefined && !options.isReadOnly;
+  return {
+    layers: writable === undefined || isWritable ? layers : [writable.upper, ...layers],
+    ...(isWritable && writable),
+    ...(image !== undefined && { history: image.layers.map((layer) => layer.history?.createdBy) }),
+    isVolatile,
+    staticNlink,
+    xino,
+    whNames,
+    redirectDir,
+    posixAcl,
+    ...(options.uidMapping && { uidMapping: options.uidMapping }),
+    ...(options.gidMapping && { gidMapping: options.gidMapping }),
+    ...(options.squashToUid !== undefined && { squashToUid: options.squashToUid }),
+    ...(options.squashToGid !== undefined && { squashToGid: options.squashToGid }),
+    ...(options.userXattr !== undefined && { userXattr: options.userXattr }),
+  };
+}
+
+/** Keeping idle CPUs awake costs the rest of all of them: not on larger machines, unless asked for. */
+const awakeCpusMax = 8;
+
+function driverOptions(options: MountOptions, target: string, isReadOnly: boolean): DriverOptions {
+  return {
+    target,
+    source: options.source,
+    subtype: options.subtype,
+    isReadOnly,
+    // Root mounts for everybody, as the kernel's overlayfs does; fusermount3 lets others ask for it only where fuse.conf allows.
+    allowOther: options.allowOther ?? process.getuid?.() === 0,
+    defaultPermissions: options.defaultPermissions,
+    posixAcl: options.posixAcl,
+    mountFlags: [...options.mountFlags],
+    io: options.io,
+    timeoutSec: options.timeoutSec,
+    isVolatile: options.isVolatile,
+    spinUs: options.spinUs,
+    keepsAwake: options.awake === 'auto' ? availableParallelism() <= awakeCpusMax : options.awake === 'on',
+    trace: options.isDebug ? ['fuse'] : [],
+  };
+}

@@ -1,0 +1,61 @@
+/** What a caller asks to be mounted, and what becomes of it once it was checked. */
+
+import type { MountedImage } from '../container/mounted-image.js';
+import type { DriverOptions } from '../fuse/driver.js';
+import type { OverlayConfig } from '../overlay/config.js';
+import type { MountOptions } from './mount-options.js';
+
+/** An image or a container instead of layer directories. */
+export interface ImageRequest {
+  /** A container's name or ID; an image's name, ID or digest in the store; or the path of an archive, layout or root tar. */
+  text: string;
+  /** With an upper; in a new container where none is named. */
+  isWritable?: boolean;
+  platform?: string;
+  /** Only the layers up to this one (1 is the bottom), or this one alone. */
+  upto?: number;
+  only?: number;
+}
+
+export interface MountRequest {
+  options: MountOptions;
+  image?: ImageRequest;
+  /** As written. */
+  target: string;
+  /** Relative paths start here. */
+  cwd: string;
+  /** The form for people (--layer, --upper): a missing upper is made, and a missing work directory beside it. */
+  makesUpper: boolean;
+  isForeground: boolean;
+}
+
+/** A mount that can be made: real paths, everything claimed. */
+export interface PreparedMount {
+  driver: 'direct' | 'fuse-native';
+  config: OverlayConfig;
+  image: MountedImage | undefined;
+  driverOptions: DriverOptions;
+  /** As the caller named them, for records: the upper also of a read-only mount. */
+  upper: string | undefined;
+  work: string | undefined;
+  claims: Claims;
+}
+
+/** What was made or taken for a mount that may still fail. */
+export class Claims {
+  private undos: (() => void)[] = [];
+
+  add(undo: () => void): void {
+    this.undos.push(undo);
+  }
+
+  /** The mount is made: what was made for it stays, and what was locked is locked until the process ends. */
+  keep(): void {
+    this.undos = [];
+  }
+
+  /** Gives everything back, the last first. Safe to repeat. */
+  undo(): void {
+    for (let undo = this.undos.pop(); undo !== undefined; undo = this.undos.pop()) undo();
+  }
+}
