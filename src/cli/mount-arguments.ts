@@ -1,7 +1,8 @@
 /** The command line of `plyfs mount`, read without the commander package: loading it would be a tenth of the time a mount takes. */
 
 import { PlyfsError } from '../base/errors.js';
-import { MountOptions, readMountOptions } from '../mount/mount-options.js';
+import { MountOptions } from '../mount/mount-option-values.js';
+import { readMountOptions } from '../mount/mount-options.js';
 import type { ImageRequest, MountRequest } from '../mount/mount-request.js';
 
 interface Draft {

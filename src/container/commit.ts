@@ -4,10 +4,10 @@ import { PlyfsError } from '../base/errors.js';
 import { type CommitOptions, type Committed, commitUpper } from '../image/make/commit.js';
 import type { WhileStill } from '../image/make/still-layer.js';
 import { whileHeld } from '../mount/hold.js';
+import { mountOfUpper } from '../mount/records.js';
 import type { StoredImage } from '../store/catalog.js';
 import { getContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
-import { mountOfUpper } from './containers.js';
 
 export interface CommittedContainer extends Committed {
   /** How long operations on its mount waited: more than one time where files were written to before they could be read. */

@@ -1,8 +1,8 @@
 /** Containers and where they are mounted: what ps lists, and removing them. */
 
-import { closeSync, existsSync, openSync, realpathSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { PlyfsError } from '../base/errors.js';
-import { type FoundMount, findMounts } from '../mount/records.js';
+import { type FoundMount, findMounts, mountOfUpper } from '../mount/records.js';
 import { unmount } from '../mount/unmount.js';
 import { type Container, getContainer, listContainers, removeContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
@@ -22,13 +22,6 @@ export function containerStates(store: Store): ContainerState[] {
 /** The live mount of a container's view. */
 export function mountOf(container: Container, mounts?: readonly FoundMount[]): FoundMount | undefined {
   return mountOfUpper(container.upper, mounts);
-}
-
-/** The live mount on an upper directory; undefined also where there is no such directory. */
-export function mountOfUpper(path: string, mounts: readonly FoundMount[] = findMounts()): FoundMount | undefined {
-  if (!existsSync(path)) return undefined;
-  const upper = realpathSync(path);
-  return mounts.findLast((mount) => mount.isAlive && mount.upper === upper);
 }
 
 /** Removes the container that `text` names; with `force` its mount is ended first. PlyfsError `no-container`, `in-use`, `busy`. */

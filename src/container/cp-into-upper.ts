@@ -8,7 +8,7 @@ import type { Name } from '../base/name.js';
 import { locateContainerImage } from '../image/find/container-image.js';
 import { openStackOf } from '../image/stack/stack.js';
 import type { OpenedFile } from '../image/tree/content.js';
-import { MountOptions } from '../mount/mount-options.js';
+import { MountOptions } from '../mount/mount-option-values.js';
 import { Claims } from '../mount/mount-request.js';
 import { claimUpper } from '../mount/upper-claim.js';
 import { Counters } from '../observe/counters.js';

@@ -6,23 +6,13 @@ import { locateContainerImage } from '../image/find/container-image.js';
 import { locateImage } from '../image/find/locate.js';
 import { loadPath } from '../image/load.js';
 import type { LocatedImage } from '../image/stack/located-image.js';
-import { type PreparedLayer, prepareStackOf } from '../image/stack/stack.js';
-import type { MountOptions } from '../mount/mount-options.js';
-import type { ImageRequest } from '../mount/mount-request.js';
+import { prepareStackOf } from '../image/stack/stack.js';
+import type { MountOptions } from '../mount/mount-option-values.js';
+import type { ImageRequest, MountedImage } from '../mount/mount-request.js';
 import { type Container, findContainer } from '../store/containers.js';
 import { Store } from '../store/store.js';
 import { putUse, removeUse } from '../store/uses.js';
 import { newContainer } from './create.js';
-
-/** The image of a mount: plain data, which the serving thread opens. */
-export interface MountedImage {
-  label: string;
-  storeRoot: string;
-  /** Top first. */
-  layers: readonly PreparedLayer[];
-  /** The image of the store that the mount uses; undefined for an archive. */
-  id: Digest | undefined;
-}
 
 /** Finds the image; `options` gets the upper of the container, where the text names one or `isWritable` asks for a new one. PlyfsError for
  *  what is no image, is damaged, or has no such layer. */

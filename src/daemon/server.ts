@@ -1,15 +1,15 @@
-/** Opens the overlay and serves it until it is unmounted, on the orders `open` and `serve`. It works in the serving thread (serve.ts), or
- *  in the main thread for a driver that can work nowhere else; ServingThread (serving.ts) is the other end of both. */
+/** Opens the overlay and serves it until it is unmounted, on the orders `open` and `serve`. It works in the serving thread (thread-main.ts), or
+ *  in the main thread for a driver that can work nowhere else; ServingThread (thread.ts) is the other end of both. */
 
 import { PlyfsError } from '../base/errors.js';
-import type { MountedImage } from '../container/mounted-image.js';
 import type { Driver } from '../fuse/driver.js';
 import type { Layer } from '../layers/layer.js';
+import type { MountedImage } from '../mount/mount-request.js';
 import { Counters } from '../observe/counters.js';
 import { openOverlay } from '../overlay/open.js';
 import type { FileSystem } from '../vfs/filesystem.js';
 import { findDriver } from './drivers.js';
-import type { ServeOrder, ServeReport } from './thread.js';
+import type { ServeOrder, ServeReport } from './orders.js';
 
 interface Opened {
   fs: FileSystem;

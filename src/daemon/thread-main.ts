@@ -5,10 +5,10 @@ import { parentPort } from 'node:worker_threads';
 import '../fuse/direct/driver.js';
 import '../fuse/io/io-threads.js';
 import '../fuse/direct/session.js';
+import type { ServeOrder } from './orders.js';
 import { Server } from './server.js';
-import type { ServeOrder } from './thread.js';
 
-const port = parentPort ?? raise(new Error('serve.js runs in a worker thread'));
+const port = parentPort ?? raise(new Error('thread-main.js runs in a worker thread'));
 
 const server = new Server((report) => port.postMessage(report));
 

@@ -4,34 +4,10 @@
 
 import { Worker } from 'node:worker_threads';
 import { PlyfsError } from '../base/errors.js';
-import type { MountedImage } from '../container/mounted-image.js';
-import type { Attachment, DriverOptions } from '../fuse/driver.js';
-import type { OverlayConfig } from '../overlay/config.js';
-import { type DriverName, servesInMainThread } from './drivers.js';
+import type { Attachment } from '../fuse/driver.js';
+import { servesInMainThread } from './drivers.js';
+import type { ServeOrder, ServeReport } from './orders.js';
 import { serveFile } from './thread-file.js';
-
-/** To the serving thread. */
-export type ServeOrder =
-  | {
-      kind: 'open';
-      driver: DriverName;
-      config: OverlayConfig;
-      image: MountedImage | undefined;
-      options: DriverOptions;
-      counters: SharedArrayBuffer;
-    }
-  | { kind: 'serve'; attachment: Attachment }
-  | { kind: 'leave' };
-
-/** From the serving thread. `failed` carries what a PlyfsError needs. */
-export type ServeReport = { kind: 'opened' } | { kind: 'ready' } | { kind: 'ended' } | ServeFailure;
-
-export interface ServeFailure {
-  kind: 'failed';
-  code: string;
-  message: string;
-  stack: string;
-}
 
 export class ServingThread {
   private readonly worker: Worker;

@@ -1,10 +1,9 @@
 /** What the kernel still keeps of files written through a mount (`io=writeback`) goes to its upper, for those who read the upper. */
 
 import { execFileSync } from 'node:child_process';
-import { mountOfUpper } from '../container/containers.js';
 import { findContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
-import type { MountRecord } from './records.js';
+import { type MountRecord, mountOfUpper } from './records.js';
 
 /** In a process of its own: a mount that does not answer holds nobody for longer than `limitMs`. */
 export function flushMount(mount: MountRecord, limitMs = 60_000): void {

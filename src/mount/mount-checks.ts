@@ -5,12 +5,11 @@ import { mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
-import type { MountedImage } from '../container/mounted-image.js';
 import type { DriverOptions } from '../fuse/driver.js';
 import type { OverlayConfig } from '../overlay/config.js';
 import { mountTable } from '../sys/mount.js';
-import type { MountOptions } from './mount-options.js';
-import { Claims, type MountRequest, type PreparedMount } from './mount-request.js';
+import type { MountOptions } from './mount-option-values.js';
+import { Claims, type MountedImage, type MountRequest, type PreparedMount, type Writable } from './mount-request.js';
 import { codeOf, isDeadMount, isInside, mountPointPath, realDirectory, wrongPath } from './paths.js';
 import { claimUpper } from './upper-claim.js';
 
@@ -42,11 +41,6 @@ function prepare(request: MountRequest, image: MountedImage | undefined, claims:
     work: writable?.work,
     claims,
   };
-}
-
-export interface Writable {
-  upper: string;
-  work: string;
 }
 
 function checkLayers({ options, cwd }: MountRequest): string[] {

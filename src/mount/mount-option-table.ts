@@ -3,7 +3,7 @@
 
 import { PlyfsError } from '../base/errors.js';
 import type { IdMap, IdRange } from '../overlay/config.js';
-import type { MountOptions } from './mount-options.js';
+import type { MountOptions } from './mount-option-values.js';
 import { splitPaths, unescapeValue } from './option-string.js';
 
 export type Row =

@@ -4,47 +4,9 @@
  *  pass what they like and rely on it. An unknown value of a known option is an error. */
 
 import { PlyfsError } from '../base/errors.js';
-import type { IoMode } from '../fuse/driver.js';
-import type { IdMap } from '../overlay/config.js';
 import { badValue, orList, type Row, rowOf } from './mount-option-table.js';
+import type { MountOptions } from './mount-option-values.js';
 import { splitOptions } from './option-string.js';
-
-/** What was asked for, before any look at the disk; paths as written. */
-export class MountOptions {
-  /** Top first. */
-  layers: string[] = [];
-  upper: string | undefined;
-  work: string | undefined;
-  driver: 'direct' | 'fuse-native' = 'direct';
-  io: IoMode = 'auto';
-  isReadOnly = false;
-  /** A mount that is there gets other flags. */
-  isRemount = false;
-  isVolatile = false;
-  isForcedDirty = false;
-  allowOther: boolean | undefined;
-  defaultPermissions = true;
-  posixAcl = true;
-  staticNlink = false;
-  xino: 'auto' | 'on' | 'off' = 'auto';
-  uidMapping: IdMap | undefined;
-  gidMapping: IdMap | undefined;
-  squashToUid: number | undefined;
-  squashToGid: number | undefined;
-  whNames: 'refuse' | 'allow' = 'refuse';
-  userXattr: boolean | undefined;
-  redirectDir = true;
-  timeoutSec = 1_000_000_000;
-  spinUs = 50;
-  awake: 'auto' | 'on' | 'off' = 'auto';
-  source = 'plyfs';
-  subtype = 'plyfs';
-  /** For mount(2): nosuid, noatime, ... The last of a pair (dev, nodev) counts. */
-  mountFlags = new Set<string>();
-  isDebug = false;
-  /** Sentences for stderr and the log. */
-  warnings: string[] = [];
-}
 
 /** Reads the options of `text` into `options`. PlyfsError for a value that an option cannot have. */
 export function readMountOptions(text: string, options: MountOptions): void {

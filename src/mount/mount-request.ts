@@ -1,9 +1,10 @@
 /** What a caller asks to be mounted, and what becomes of it once it was checked. */
 
-import type { MountedImage } from '../container/mounted-image.js';
+import type { Digest } from '../base/digest.js';
 import type { DriverOptions } from '../fuse/driver.js';
+import type { PreparedLayer } from '../oci/prepared-layer.js';
 import type { OverlayConfig } from '../overlay/config.js';
-import type { MountOptions } from './mount-options.js';
+import type { MountOptions } from './mount-option-values.js';
 
 /** An image or a container instead of layer directories. */
 export interface ImageRequest {
@@ -17,6 +18,16 @@ export interface ImageRequest {
   only?: number;
 }
 
+/** The image of a mount: plain data, which the serving thread opens. */
+export interface MountedImage {
+  label: string;
+  storeRoot: string;
+  /** Top first. */
+  layers: readonly PreparedLayer[];
+  /** The image of the store that the mount uses; undefined for an archive. */
+  id: Digest | undefined;
+}
+
 export interface MountRequest {
   options: MountOptions;
   image?: ImageRequest;
@@ -27,6 +38,12 @@ export interface MountRequest {
   /** The form for people (--layer, --upper): a missing upper is made, and a missing work directory beside it. */
   makesUpper: boolean;
   isForeground: boolean;
+}
+
+/** The real paths of what a mount writes to. */
+export interface Writable {
+  upper: string;
+  work: string;
 }
 
 /** A mount that can be made: real paths, everything claimed. */

@@ -10,6 +10,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -185,4 +186,11 @@ function parseRecord(json: unknown): MountRecord | undefined {
     isReadOnly: isReadOnly === true,
     isDetached: isDetached === true,
   };
+}
+
+/** The live mount on an upper directory; undefined also where there is no such directory. */
+export function mountOfUpper(path: string, mounts: readonly FoundMount[] = findMounts()): FoundMount | undefined {
+  if (!existsSync(path)) return undefined;
+  const upper = realpathSync(path);
+  return mounts.findLast((mount) => mount.isAlive && mount.upper === upper);
 }

@@ -2,7 +2,6 @@
 
 import { PlyfsError } from '../base/errors.js';
 import type { JsonObject } from './json.js';
-import type { Descriptor } from './manifest.js';
 
 export interface Platform {
   readonly os: string;
@@ -88,8 +87,15 @@ function variantNumber(platform: Platform): number {
   return Number(/^v(\d+)$/.exec(platform.variant ?? '')?.[1] ?? base);
 }
 
+/** What the choice looks at in a descriptor of an index. */
+export interface Offered {
+  readonly digest: string;
+  readonly platform?: Platform;
+  readonly annotations?: ReadonlyMap<string, string>;
+}
+
 /** Attestations and the like ride in an index as manifests of platform unknown/unknown. */
-export function isAttestation(descriptor: Descriptor): boolean {
+export function isAttestation(descriptor: Offered): boolean {
   return (
     (descriptor.platform?.os === 'unknown' && descriptor.platform.architecture === 'unknown') ||
     descriptor.annotations?.get('vnd.docker.reference.type') === 'attestation-manifest'
@@ -98,10 +104,10 @@ export function isAttestation(descriptor: Descriptor): boolean {
 
 /** The manifest of an index for `wanted` (undefined: this machine, or the only one there is). PlyfsError `platform` lists what
  *  there is; `what` names the index. */
-export function choosePlatform(manifests: readonly Descriptor[], wanted: Platform | undefined, what: string): Descriptor {
+export function choosePlatform<T extends Offered>(manifests: readonly T[], wanted: Platform | undefined, what: string): T {
   const real = manifests.filter((descriptor) => !isAttestation(descriptor));
   if (wanted === undefined && real.length === 1) return real[0]!;
-  let best: Descriptor | undefined;
+  let best: T | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const descriptor of real) {
     const distance = descriptor.platform === undefined ? 1000 : platformDistance(wanted ?? hostPlatform(), descriptor.platform);

@@ -59,12 +59,55 @@ function isForbidden(
   const folder = folderOf(file);
   const target = folderOf(relative(root, join(root, dirname(file), from)));
   // src/index.ts is the library's face: it may show everything.
-  return folder !== 'index.ts' && folder !== target && !edges.get(folder)?.includes(target);
+  return file !== 'src/index.ts' && folder !== target && !edges.get(folder)?.includes(target);
 }
 
+/** The room of a file: the longest row of the map that its path begins with; the folder itself where no row has it. */
 function folderOf(file: string): string {
-  return file.split('/')[1] ?? '';
+  const folder = dirname(file).split('/').slice(1).join('/');
+  for (let room = folder; room !== '.' && room !== ''; room = dirname(room)) if (edges.has(room)) return room;
+  return folder;
 }
+
+/** What two rooms of the map make of an import; undefined within a room and for packages. */
+function edgeOf(file: string, from: string): string | undefined {
+  if (!from.startsWith('.')) return undefined;
+  const [room, target] = [folderOf(file), folderOf(relative(root, join(root, dirname(file), from)))];
+  return room === target ? undefined : `${room} -> ${target}`;
+}
+
+function neighbours(file: string): string[] {
+  const targets = importsOf(file).filter(({ from }) => from.startsWith('.'));
+  return targets.map(({ from }) => relative(root, join(root, dirname(file), from)).replace(/\.js$/, '.ts'));
+}
+
+/** The groups of files that reach each other (Tarjan's strongly connected components of more than one). */
+function circles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const stack: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string): number => {
+    const own = order.size;
+    order.set(file, own);
+    lowest.set(file, own);
+    stack.push(file);
+    for (const next of graph.get(file) ?? []) {
+      const reached = order.has(next) ? (stack.includes(next) ? order.get(next)! : own) : visit(next);
+      lowest.set(file, Math.min(lowest.get(file)!, reached));
+    }
+    if (lowest.get(file) === own) {
+      const group = stack.splice(stack.indexOf(file));
+      if (group.length > 1) found.push(group.sort());
+    }
+    return lowest.get(file)!;
+  };
+  for (const file of graph.keys()) if (!order.has(file)) visit(file);
+  return found;
+}
+
+/** Everybody may import these, whether or not somebody does today. */
+const groundFloor = /-> (base|observe)$/;
 
 const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts'))
@@ -76,9 +119,35 @@ test('imports go down the map, and an npm package is imported by its adaptor onl
   assert.deepEqual(violations(files.flatMap(importsOf), edges, adaptors), []);
 });
 
-test('every folder of src is on the map', () => {
-  const folders = new Set(files.map(folderOf).filter((folder) => !folder.endsWith('.ts')));
-  for (const folder of folders) assert.ok(edges.has(folder), `${folder} is not in src/MAP.md`);
+test('every folder of src is on the map, and every row of the map is a folder', () => {
+  const folders = new Set(files.map((file) => dirname(file).split('/').slice(1).join('/')).filter((folder) => folder !== ''));
+  assert.deepEqual([...folders].filter((folder) => !edges.has(folder)).sort(), [], 'folders without a row in src/MAP.md');
+  assert.deepEqual([...edges.keys()].filter((row) => !folders.has(row)).sort(), [], 'rows of src/MAP.md without a folder');
+});
+
+test('an edge of the map is used by a file', () => {
+  const used = new Set(files.flatMap(importsOf).flatMap(({ file, from }) => edgeOf(file, from) ?? []));
+  const unused = [...edges].flatMap(([room, below]) =>
+    below.filter((to) => to !== '' && !used.has(`${room} -> ${to}`)).map((to) => `${room} -> ${to}`),
+  );
+  assert.deepEqual(
+    unused.filter((edge) => !groundFloor.test(edge)),
+    [],
+  );
+});
+
+test('no circle of files, types included', () => {
+  assert.deepEqual(circles(new Map(files.map((file) => [file, neighbours(file)]))), []);
+  assert.deepEqual(
+    circles(
+      new Map([
+        ['a', ['b']],
+        ['b', ['c']],
+        ['c', ['b']],
+      ]),
+    ),
+    [['b', 'c']],
+  );
 });
 
 test('the architecture test sees an edge that goes up, one across towers, and a package out of place', () => {

@@ -8,8 +8,8 @@ import type { DriverOptions } from '../driver.js';
 import { type Lifetime, lifetime } from '../protocol/attributes.js';
 import { maxWriteBytes } from '../protocol/constants.js';
 import { entryOut } from '../protocol/structs.js';
+import { type Agreement, resolveIo } from './agreement.js';
 import { Listing } from './listing.js';
-import { type Agreement, resolveIo } from './negotiate.js';
 import { OpenFiles } from './open-files.js';
 import { Reply } from './reply.js';
 
@@ -31,7 +31,7 @@ export class Serving {
     readonly counters: Counters,
   ) {
     this.valid = lifetime(options.timeoutSec);
-    this.listing = new Listing(this);
+    this.listing = new Listing(fs, this.reply, this.attributes, this.valid);
     this.openFiles = new OpenFiles(fs, device);
     this.agreement = { minor: 0, flags: new Set(), io: resolveIo(options), maxWrite: maxWriteBytes };
   }

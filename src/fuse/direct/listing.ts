@@ -4,15 +4,15 @@
  *  they are in memory, for directories (a walk goes down into them), and for all entries while listings are being followed by LOOKUPs
  *  of what they left out. */
 
+import type { Attributes } from '../../base/attributes.js';
 import { FsError } from '../../base/errors.js';
 import { dirType } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
-import type { DirectorySink, NodeId } from '../../vfs/filesystem.js';
-import { writeEntry } from '../protocol/attributes.js';
+import type { DirectorySink, FileSystem, NodeId } from '../../vfs/filesystem.js';
+import { type Lifetime, writeEntry } from '../protocol/attributes.js';
 import { direntplusSize, direntSize, writeDirent, writeNoEntry } from '../protocol/dirent.js';
 import { entryOut } from '../protocol/structs.js';
-import type { Serving } from './connection.js';
-import { bodyAt } from './reply.js';
+import { bodyAt, type Reply } from './reply.js';
 
 /** So many LOOKUPs of left-out entries in the directory listed last tell that attributes are wanted. */
 const lookupsThatTell = 2;
@@ -28,12 +28,18 @@ export class Listing {
   private eagerLeft = 0;
   private isLean = false;
 
-  constructor(private readonly serving: Serving) {}
+  /** `attributes` is scratch space of the connection; `valid`: how long the kernel may keep what it is told. */
+  constructor(
+    private readonly fs: FileSystem,
+    private readonly reply: Reply,
+    private readonly attributes: Attributes,
+    private readonly valid: Lifetime,
+  ) {}
 
   /** READDIR into the reply; returns the length of the body, at most `size`. */
   plain(node: NodeId, offset: number, size: number): number {
     this.start(size);
-    this.serving.fs.readdir(node, offset, this.takePlain);
+    this.fs.readdir(node, offset, this.takePlain);
     return this.at - bodyAt;
   }
 
@@ -41,7 +47,7 @@ export class Listing {
   plus(node: NodeId, offset: number, size: number): number {
     this.start(size);
     this.isLean = false;
-    this.serving.fs.readdir(node, offset, this.takePlus);
+    this.fs.readdir(node, offset, this.takePlus);
     if (this.isLean) this.rememberLean(node);
     else if (this.eagerLeft > 0) this.eagerLeft--;
     return this.at - bodyAt;
@@ -57,7 +63,7 @@ export class Listing {
 
   private start(size: number): void {
     this.at = bodyAt;
-    this.limit = bodyAt + Math.min(size, this.serving.reply.capacity);
+    this.limit = bodyAt + Math.min(size, this.reply.capacity);
   }
 
   private rememberLean(node: NodeId): void {
@@ -80,12 +86,12 @@ export class Listing {
   };
 
   private writeName(name: Name, ino: number, type: number, offset: number): void {
-    const { bytes, words } = this.serving.reply;
+    const { bytes, words } = this.reply;
     this.at += writeDirent(bytes, words, this.at, name, ino, type, offset);
   }
 
   private writePlus(node: NodeId | undefined, type: number): void {
-    const { fs, reply, attributes, valid } = this.serving;
+    const { fs, reply, attributes, valid } = this;
     const isLeftOut = node !== undefined && this.eagerLeft === 0 && type !== dirType.dir && !fs.hasAttributes(node);
     if (isLeftOut) this.isLean = true;
     if (node === undefined || isLeftOut) {
@@ -99,7 +105,7 @@ export class Listing {
 
   /** The node with one more reference and its attributes read; undefined where they cannot be had: then LOOKUP says why. */
   private referenced(node: NodeId): NodeId | undefined {
-    const { fs, attributes } = this.serving;
+    const { fs, attributes } = this;
     let given: NodeId | undefined;
     try {
       given = fs.reference(node);

@@ -4,7 +4,7 @@ import { errno } from '../../base/errno.js';
 import { FsError } from '../../base/errors.js';
 import { log } from '../../observe/log.js';
 import { trace } from '../../observe/trace.js';
-import type { DriverOptions, IoMode } from '../driver.js';
+import type { DriverOptions } from '../driver.js';
 import {
   fuseMajor,
   fuseMinorMax,
@@ -15,20 +15,10 @@ import {
   maxWriteBytes,
 } from '../protocol/constants.js';
 import { initIn, initOut } from '../protocol/structs.js';
+import { type Agreement, type ResolvedIo, resolveIo } from './agreement.js';
 import type { Serving } from './connection.js';
 import { bodyWord } from './reply.js';
 import type { Request } from './request.js';
-
-/** What both sides agreed on. */
-export interface Agreement {
-  minor: number;
-  /** The flags set on both sides. */
-  flags: ReadonlySet<InitFlag>;
-  io: ResolvedIo;
-  maxWrite: number;
-}
-
-export type ResolvedIo = Exclude<IoMode, 'auto'>;
 
 const pageBytes = 4096;
 /** Of fuse_init_in before INIT_EXT gave it flags2. */
@@ -73,12 +63,6 @@ export const wishes: readonly (readonly [InitFlag, When, string])[] = [
   ['ATOMIC_O_TRUNC', (_, io) => io === 'passthrough', 'O_TRUNC comes with OPEN instead of a SETATTR'],
   ['PASSTHROUGH', (_, io) => io === 'passthrough', 'read, write and mmap go to the backing file in the kernel'],
 ];
-
-/** The io mode a mount runs in: 'auto' decided, and what a read-only mount cannot use left out. */
-export function resolveIo(options: DriverOptions): ResolvedIo {
-  if (options.io === 'auto') return 'cached';
-  return options.isReadOnly && options.io === 'writeback' ? 'cached' : options.io;
-}
 
 /** Answers INIT. A kernel of a newer major version is told ours and asks again. FsError EPROTO: it is too old. */
 export function negotiate(serving: Serving, request: Request): number {

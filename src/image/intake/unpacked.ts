@@ -8,7 +8,7 @@ import { JsonObject, parseJson } from '../../oci/json.js';
 import type { FileRange } from '../../oci/source.js';
 import { isMissing, putFile } from '../../store/durable.js';
 import type { Store } from '../../store/store.js';
-import { adoptTar } from '../transports/store-sink.js';
+import { adoptTar } from './adopt.js';
 import type { IngestJob } from './ingest.js';
 import { IngestPool } from './ingest-pool.js';
 import { rangeKey } from './saved-index.js';

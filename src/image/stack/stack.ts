@@ -9,7 +9,7 @@ import { scanTar } from '../../layers/tar/tar-scan.js';
 import { checkLowerLinks } from '../../layers/union/lower-links.js';
 import { log } from '../../observe/log.js';
 import { trace } from '../../observe/trace.js';
-import type { HistoryEntry } from '../../oci/config.js';
+import type { PreparedLayer } from '../../oci/prepared-layer.js';
 import type { FileRange } from '../../oci/source.js';
 import type { Store } from '../../store/store.js';
 import { compressionOfRange } from '../intake/ingest.js';
@@ -18,23 +18,6 @@ import { naming } from '../intake/named-errors.js';
 import { fileKey, findIndex, putIndex, rangeKey } from '../intake/saved-index.js';
 import { unpack } from '../intake/unpacked.js';
 import type { LocatedImage, LocatedLayer } from './located-image.js';
-
-/** A layer that can be opened at once: plain data, so that it can be sent to the thread that serves a mount. */
-export interface PreparedLayer {
-  /** Its diffID; for a lone tar its path. */
-  readonly label: string;
-  /** Its place in the image, the bottom being 1; 0 for one that is looked at by itself. */
-  readonly number: number;
-  readonly diffId: Digest | undefined;
-  /** The step that made it. */
-  readonly history: HistoryEntry | undefined;
-  /** The uncompressed tar. */
-  readonly location: FileRange;
-  /** Where its index is saved, or will be. */
-  readonly indexPath: string;
-  /** For messages. */
-  readonly title: string;
-}
 
 export interface OpenedLayer extends PreparedLayer {
   readonly layer: TarLayer;

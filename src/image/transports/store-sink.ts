@@ -13,7 +13,8 @@ import type { CopyProgress, FileRange, ImageSink, SourceImage, SourceLayer } fro
 import type { StoredImage, StoredLayer } from '../../store/catalog.js';
 import type { FileLock } from '../../store/lock.js';
 import type { Store } from '../../store/store.js';
-import { type Ingested, type IngestJob, temporariesOf } from '../intake/ingest.js';
+import { adoptTar } from '../intake/adopt.js';
+import type { Ingested, IngestJob } from '../intake/ingest.js';
 import { IngestPool } from '../intake/ingest-pool.js';
 import { StoredLinks } from '../stack/stored-links.js';
 
@@ -150,13 +151,6 @@ export class StoreSink implements ImageSink {
     this.lock[Symbol.dispose]();
     void this.pool.close();
   }
-}
-
-/** Puts a taken-in tar and its index in their places. The index goes first: a tar in the store is known to have one, mostly. */
-export function adoptTar(store: Store, job: IngestJob, result: Ingested): void {
-  store.blobs.adoptIndex(job.indexPath, result.diffId);
-  store.blobs.adopt(job.tarPath, result.diffId);
-  for (const path of temporariesOf(job)) if (path !== job.blobPath) rmSync(path, { force: true });
 }
 
 function requireSha256(diffId: Digest): Digest {

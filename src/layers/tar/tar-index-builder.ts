@@ -11,27 +11,15 @@ import { errnoOf } from '../../base/errors.js';
 import { type Limits, readLimits } from '../../base/limits.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from '../../base/mode.js';
 import { type Name, nameMax } from '../../base/name.js';
-import { badTar, entryOverLimit, type SparseExtent, shortPath, type TarEntry } from '../../tar/entry.js';
+import { badTar, entryOverLimit, shortPath, type TarEntry } from '../../tar/entry.js';
 import { TarParser } from '../../tar/parser.js';
 import { type Marker, markerOfName, whiteoutPrefix } from '../markers.js';
 import type { TarIndex } from './tar-index.js';
 import { flag } from './tar-index-format.js';
 import { layOut } from './tar-index-layout.js';
-import { Bytes, pendingLink, TarTree } from './tar-tree.js';
+import { Bytes, pendingLink, TarTree, type TreeExtras } from './tar-tree.js';
 
 const kinds = { file: S_IFREG, symlink: S_IFLNK, chr: S_IFCHR, blk: S_IFBLK, dir: S_IFDIR, fifo: S_IFIFO } as const;
-
-/** Everything of the layer that is not in the tree's columns. */
-export interface TreeExtras {
-  /** Directory object and name, in the order of the tar; may repeat. */
-  readonly whiteouts: { readonly dirs: number[]; readonly names: Name[] };
-  /** Place of the xattr set in `xattrBytes`, by object. */
-  readonly xattrAt: Map<number, number>;
-  readonly xattrBytes: Bytes;
-  readonly extents: Map<number, readonly SparseExtent[]>;
-  /** The object that each pending link turned out to be. */
-  readonly bound: Map<number, number>;
-}
 
 export class TarIndexBuilder {
   readonly #parser: TarParser;

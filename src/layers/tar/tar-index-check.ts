@@ -1,11 +1,17 @@
 /** Whether the numbers of an index keep to their ranges: one with a right checksum may still have been written by something else. */
 
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../base/mode.js';
-import type { TarIndex } from './tar-index.js';
-import { badIndex, flag } from './tar-index-format.js';
+import { badIndex, type Columns, flag } from './tar-index-format.js';
+
+/** What a TarIndex reads by. */
+export interface IndexNumbers {
+  readonly columns: Columns;
+  readonly entries: number;
+  readonly archiveBytes: number;
+}
 
 /** PlyfsError BAD_INDEX unless the numbers that reading goes by are in range, so that an index with a right checksum and wrong content reads nothing outside itself. */
-export function checkNumbers(index: TarIndex): void {
+export function checkNumbers(index: IndexNumbers): void {
   const { columns: c, entries } = index;
   const isWellFormed =
     entries > 0 &&
@@ -20,7 +26,7 @@ export function checkNumbers(index: TarIndex): void {
     c.whiteoutDir.length === c.whiteoutEnd.length &&
     c.extentOffset.length === c.extentLength.length &&
     c.extentOffset.length === c.extentAt.length &&
-    index.isDirectory(0) &&
+    (c.mode[0]! & S_IFMT) === S_IFDIR &&
     isBelow(c.groupEntry, entries) &&
     isBelow(c.groupFirst, entries) &&
     isAscending(c.nameEnd, c.names.length) &&
@@ -31,7 +37,7 @@ export function checkNumbers(index: TarIndex): void {
   checkExtents(index);
 }
 
-function checkExtents({ columns: { extentOffset, extentLength, extentAt }, archiveBytes }: TarIndex): void {
+function checkExtents({ columns: { extentOffset, extentLength, extentAt }, archiveBytes }: IndexNumbers): void {
   extentAt.forEach((at, i) => {
     const length = extentLength[i]!;
     // Written so that what is no number fails too.
@@ -42,7 +48,7 @@ function checkExtents({ columns: { extentOffset, extentLength, extentAt }, archi
 }
 
 /** In one loop over local columns: it runs once for each name, in code that is not compiled yet. */
-function checkEntries({ columns, entries, archiveBytes }: TarIndex): void {
+function checkEntries({ columns, entries, archiveBytes }: IndexNumbers): void {
   const { data: starts, size: sizes, mode: modes, parent: parents, flags } = columns;
   const targetBytes = columns.targets.length;
   for (let entry = 0; entry < entries; entry++) {

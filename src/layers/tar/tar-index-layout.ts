@@ -3,9 +3,8 @@
 import { S_IFDIR, S_IFMT } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
 import { TarIndex } from './tar-index.js';
-import type { TreeExtras } from './tar-index-builder.js';
 import { type Columns, flag } from './tar-index-format.js';
-import type { TarTree } from './tar-tree.js';
+import type { TarTree, TreeExtras } from './tar-tree.js';
 
 const nobody = 0xffffffff;
 

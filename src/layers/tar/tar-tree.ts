@@ -5,6 +5,7 @@
 import { PlyfsError } from '../../base/errors.js';
 import { S_IFDIR, S_IFMT } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
+import type { SparseExtent } from '../../tar/entry.js';
 
 /** Kind bits of an object that is a hard link whose target had not come yet. */
 export const pendingLink = 0;
@@ -39,6 +40,18 @@ export class Bytes {
     this.length = at + bytes;
     return at;
   }
+}
+
+/** Everything of the layer that is not in the tree's columns. */
+export interface TreeExtras {
+  /** Directory object and name, in the order of the tar; may repeat. */
+  readonly whiteouts: { readonly dirs: number[]; readonly names: Name[] };
+  /** Place of the xattr set in `xattrBytes`, by object. */
+  readonly xattrAt: Map<number, number>;
+  readonly xattrBytes: Bytes;
+  readonly extents: Map<number, readonly SparseExtent[]>;
+  /** The object that each pending link turned out to be. */
+  readonly bound: Map<number, number>;
 }
 
 export class TarTree {

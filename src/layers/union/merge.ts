@@ -6,6 +6,7 @@
 
 import { dirType } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
+import type { Counters } from '../../observe/counters.js';
 import { log } from '../../observe/log.js';
 import { trace } from '../../observe/trace.js';
 import { type Layer, type LayerDir, Listing, type Place } from '../layer.js';
@@ -14,7 +15,16 @@ import type { InodeNumbers } from './inode-numbers.js';
 import { type EntryIndex, entryFlag } from './name-table.js';
 import { type NodeIndex, nodeFlag } from './node-table.js';
 import type { Directory, Tree } from './tree.js';
-import type { UnionOptions } from './union.js';
+
+export interface UnionOptions {
+  /** Top first. */
+  layers: readonly Layer[];
+  /** Whether layers[0] is the writable upper. */
+  hasUpper: boolean;
+  counters: Counters;
+  /** The inode number, in its layer's space, of the object that an upper object was copied up from (overlay.origin). */
+  originOf?: (dir: LayerDir, name: Name) => { space: string; ino: number } | undefined;
+}
 
 export class Merge {
   private readonly layers: readonly Layer[];

@@ -10,20 +10,10 @@ import { Below } from './below.js';
 import { InodeNumbers } from './inode-numbers.js';
 import { Links } from './links.js';
 import { LowerLinks } from './lower-links.js';
-import { Merge } from './merge.js';
+import { Merge, type UnionOptions } from './merge.js';
 import { type EntryIndex, entryFlag } from './name-table.js';
 import { type NodeIndex, nodeFlag } from './node-table.js';
 import { type Directory, Tree } from './tree.js';
-
-export interface UnionOptions {
-  /** Top first. */
-  layers: readonly Layer[];
-  /** Whether layers[0] is the writable upper. */
-  hasUpper: boolean;
-  counters: Counters;
-  /** The inode number, in its layer's space, of the object that an upper object was copied up from (overlay.origin). */
-  originOf?: (dir: LayerDir, name: Name) => { space: string; ino: number } | undefined;
-}
 
 export class Union {
   readonly tree = new Tree();

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readMountArguments } from '../../../src/cli/mount-arguments.js';
-import { MountOptions, readMountOptions } from '../../../src/mount/mount-options.js';
+import { MountOptions } from '../../../src/mount/mount-option-values.js';
+import { readMountOptions } from '../../../src/mount/mount-options.js';
 import { escapePath, splitOptions, splitPaths } from '../../../src/mount/option-string.js';
 
 function read(text: string): MountOptions {

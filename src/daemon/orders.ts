@@ -1,0 +1,29 @@
+/** The messages between the main thread of a mount and the thread that serves it. */
+
+import type { Attachment, DriverOptions } from '../fuse/driver.js';
+import type { MountedImage } from '../mount/mount-request.js';
+import type { OverlayConfig } from '../overlay/config.js';
+import type { DriverName } from './drivers.js';
+
+/** To the serving thread. */
+export type ServeOrder =
+  | {
+      kind: 'open';
+      driver: DriverName;
+      config: OverlayConfig;
+      image: MountedImage | undefined;
+      options: DriverOptions;
+      counters: SharedArrayBuffer;
+    }
+  | { kind: 'serve'; attachment: Attachment }
+  | { kind: 'leave' };
+
+/** From the serving thread. `failed` carries what a PlyfsError needs. */
+export type ServeReport = { kind: 'opened' } | { kind: 'ready' } | { kind: 'ended' } | ServeFailure;
+
+export interface ServeFailure {
+  kind: 'failed';
+  code: string;
+  message: string;
+  stack: string;
+}
