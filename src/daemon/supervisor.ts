@@ -10,12 +10,13 @@ import { type ControlAnswer, type ControlRequest, listenForControl } from '../mo
 import { prepareMount } from '../mount/mount-checks.js';
 import type { MountOptions } from '../mount/mount-option-values.js';
 import type { ImageRequest, MountedImage, MountRequest, PreparedMount } from '../mount/mount-request.js';
-import { type MountRecord, newRecordFiles, removeRecord, startTicksOf, writeRecord } from '../mount/records.js';
+import { type MountRecord, newRecordFiles, removeRecord, writeRecord } from '../mount/records.js';
 import { readStats } from '../mount/stats.js';
 import { replaceDeadMount } from '../mount/unmount.js';
 import { Counters } from '../observe/counters.js';
 import { log } from '../observe/log.js';
 import { exitNow, leaveSession, redirect } from '../sys/daemon.js';
+import { startTicksOf } from '../sys/process.js';
 import { Gate } from '../vfs/gate.js';
 import { findDriver } from './drivers.js';
 import type { ServingThread } from './thread.js';

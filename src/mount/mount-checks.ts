@@ -8,9 +8,10 @@ import { PlyfsError } from '../base/errors.js';
 import type { DriverOptions } from '../fuse/driver.js';
 import type { OverlayConfig } from '../overlay/config.js';
 import { mountTable } from '../sys/mount.js';
+import { codeOf } from '../sys/node-error.js';
 import type { MountOptions } from './mount-option-values.js';
 import { Claims, type MountedImage, type MountRequest, type PreparedMount, type Writable } from './mount-request.js';
-import { codeOf, isDeadMount, isInside, mountPointPath, realDirectory, wrongPath } from './paths.js';
+import { isDeadMount, isInside, mountPointPath, realDirectory, wrongPath } from './paths.js';
 import { claimUpper } from './upper-claim.js';
 
 /** Checks everything, makes what the form for people makes, and claims the upper. PlyfsError; 2 is wrong usage. */

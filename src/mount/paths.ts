@@ -3,6 +3,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
+import { codeOf } from '../sys/node-error.js';
 
 /** The real path of the directory that `what` (a layer, the target, ...) names. PlyfsError: a sentence on what is wrong with it. */
 export function realDirectory(what: string, path: string, cwd: string, advice: string): string {
@@ -31,11 +32,6 @@ export function mountPointPath(path: string, cwd: string): string {
 export function isDeadMount(error: unknown): boolean {
   const code = codeOf(error);
   return code === 'ENOTCONN' || code === 'ECONNABORTED';
-}
-
-/** The errno name of an error of Node's fs, undefined for anything else. */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** Whether `path` is `directory` or lies in it. Both real. */

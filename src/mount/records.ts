@@ -19,15 +19,16 @@ import {
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { mountTable } from '../sys/mount.js';
+import { codeOf } from '../sys/node-error.js';
+import { startTicksOf } from '../sys/process.js';
 import { outerId } from '../sys/user.js';
-import { codeOf } from './paths.js';
 
 export interface MountRecord {
   target: string;
   source: string;
   driver: string;
   pid: number;
-  /** Start of the process in clock ticks after boot (proc(5), stat, field 22): pids come again. */
+  /** startTicksOf(pid): pids come again. */
   startTicks: number;
   /** The image as it was named; its layers are digests then. */
   image: string | undefined;
@@ -107,19 +108,6 @@ export function writeRecord(file: string, record: MountRecord): void {
 export function removeRecord(file: string, { keepLog = false } = {}): void {
   const base = file.replace(/\.json$/, '');
   for (const suffix of ['.json', '.json.new', '.sock', ...(keepLog ? [] : ['.log'])]) rmSync(`${base}${suffix}`, { force: true });
-}
-
-export function startTicksOf(pid: number): number | undefined {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return undefined;
-    throw error;
-  }
-  // The command, field 2, is in parentheses and may hold anything. A zombie (field 3) serves nothing.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' ? undefined : Number(fields[19]);
 }
 
 /** Every mount of this user, live and dead, in the order of their making. Records with nothing left to tell are removed. */

@@ -8,9 +8,10 @@ import { log } from '../observe/log.js';
 import { MNT_DETACH, UMOUNT_NOFOLLOW } from '../sys/constants.js';
 import { fusermountUnmount } from '../sys/fusermount.js';
 import { mountTable, umount } from '../sys/mount.js';
+import { startTicksOf } from '../sys/process.js';
 import { askMount } from './control.js';
 import { isDeadMount, mountPointPath } from './paths.js';
-import { type FoundMount, findMount, findMounts, removeRecord, startTicksOf } from './records.js';
+import { type FoundMount, findMount, findMounts, removeRecord } from './records.js';
 
 /** How long the daemon may take to end once its mount is gone. */
 const endMs = 10_000;

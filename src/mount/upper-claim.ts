@@ -8,10 +8,11 @@ import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { tryLock } from '../sys/lock.js';
 import { mountTable } from '../sys/mount.js';
+import { codeOf } from '../sys/node-error.js';
 import type { MountOptions } from './mount-option-values.js';
 import type { Claims, Writable } from './mount-request.js';
 import { splitOptions, unescapeValue } from './option-string.js';
-import { codeOf, wrongPath } from './paths.js';
+import { wrongPath } from './paths.js';
 import { findMounts } from './records.js';
 
 /** Takes the locks. PlyfsError where the upper cannot be used. */

@@ -5,7 +5,9 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '../base/digest.js';
 import { digestFrom, JsonObject, parseJson } from '../oci/json.js';
-import { isMissing, putFile } from './durable.js';
+import { ifPresent } from '../sys/node-error.js';
+import { startTicksOf } from '../sys/process.js';
+import { putFile } from './durable.js';
 import type { Store } from './store.js';
 
 export interface Use {
@@ -21,7 +23,7 @@ export interface Use {
 /** The file of a use; `key` is its own: a container's ID, a mount's. Replaces what was there under the key. */
 export function putUse(store: Store, key: string, use: Use): void {
   store.ensure();
-  const startTime = use.pid === undefined ? undefined : startTimeOf(use.pid);
+  const startTime = use.pid === undefined ? undefined : startTicksOf(use.pid)?.toString();
   putFile(usePath(store, key), store.temporary(), JSON.stringify({ ...use, startTime }));
 }
 
@@ -38,40 +40,23 @@ function usePath(store: Store, key: string): string {
 /** Uses that still last; files of processes that are gone are removed on the way. */
 export function listUses(store: Store): Use[] {
   const directory = store.path('uses');
-  let files: string[];
-  try {
-    files = readdirSync(directory).filter((file) => file.endsWith('.json'));
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
-  return files.flatMap((file) => readUse(join(directory, file)));
+  const files = ifPresent(() => readdirSync(directory)) ?? [];
+  return files.filter((file) => file.endsWith('.json')).flatMap((file) => readUse(join(directory, file)));
 }
 
 function readUse(path: string): Use[] {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+  const bytes = ifPresent(() => readFileSync(path));
+  if (bytes === undefined) return [];
   const object = new JsonObject(parseJson(bytes, path, 4 * 1024 * 1024), path);
   const pid = object.has('pid') ? object.size('pid') : undefined;
-  if (pid !== undefined && startTimeOf(pid) !== object.optionalText('startTime')) {
+  if (pid !== undefined && !isRunning(pid, object.optionalText('startTime'))) {
     rmSync(path, { force: true });
     return [];
   }
   return [{ label: object.text('label'), image: object.digest('image'), keeps: object.list('keeps', digestFrom), pid }];
 }
 
-/** When a process started, in clock ticks since boot (proc(5), stat field 22): tells it from a later one of the same number. */
-function startTimeOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch (error) {
-    if (isMissing(error) || (error as NodeJS.ErrnoException).code === 'ESRCH') return undefined;
-    throw error;
-  }
+function isRunning(pid: number, startTime: string | undefined): boolean {
+  const ticks = startTicksOf(pid);
+  return ticks !== undefined && ticks.toString() === startTime;
 }

@@ -1,7 +1,8 @@
-/** The process itself: its umask, limits, rights and CPUs. */
+/** The process itself: its umask, limits, rights and CPUs; and when others started. */
 
 import { readFileSync } from 'node:fs';
 import * as libc from './libc.js';
+import { ifPresent } from './node-error.js';
 
 /** Sets the umask of the whole process, from any thread (process.umask refuses in workers), and returns the former one. */
 export function setUmask(mask: number): number {
@@ -64,4 +65,14 @@ export function setAffinity(cpus: readonly number[]): boolean {
   const mask = Buffer.alloc(128);
   for (const cpu of cpus) mask[cpu >> 3]! |= 1 << (cpu & 7);
   return libc.schedSetaffinity(0, mask.length, mask) === 0;
+}
+
+/** When process `pid` started, in clock ticks after boot (proc(5), stat, field 22): pids come again, a pid with its start does not.
+ *  Undefined where it is gone. A zombie is gone: it holds no mount, no descriptor and no memory, whenever its parent may reap it. */
+export function startTicksOf(pid: number): number | undefined {
+  const stat = ifPresent(() => readFileSync(`/proc/${pid}/stat`, 'latin1'), 'ESRCH');
+  if (stat === undefined) return undefined;
+  // The command, field 2, is in parentheses and may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
 }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Digest, sha256Of } from '../../../src/base/digest.js';
 import { listImages } from '../../../src/image/listing.js';
 import { chainIds } from '../../../src/oci/config.js';
@@ -139,6 +141,28 @@ test('a use ends with its process', async () => {
   assert.equal(listUses(store).length, 1);
   child.kill('SIGKILL');
   await new Promise((resolve) => child.once('exit', resolve));
+  assert.deepEqual(listUses(store), []);
+});
+
+test('a use ends with its process, though nobody reaps it: a zombie uses nothing', async () => {
+  const store = newStore();
+  const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(line);
+    putUse(store, 'm', { label: 'mount /x', image: sha256Of('i'), keeps: [], pid });
+    assert.equal(listUses(store).length, 1);
+    process.kill(pid, 'SIGKILL');
+    while (!/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))) await sleep(5);
+    assert.deepEqual(listUses(store), []);
+  } finally {
+    parent.kill('SIGKILL');
+  }
+});
+
+test('a use whose process was gone when it was noted lasts no longer', () => {
+  const store = newStore();
+  putUse(store, 'm', { label: 'mount /x', image: sha256Of('i'), keeps: [], pid: 2 ** 22 + 1 });
   assert.deepEqual(listUses(store), []);
 });
 
