@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync,
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PlyfsError } from '../base/errors.js';
+import { ifPresent } from '../sys/node-error.js';
 import type { Stack } from './stack.js';
 
 /** The directories of one mount, all empty. `upper` and `work` are undefined for a read-only one. */
@@ -231,9 +232,8 @@ export function connectionOf(target: string): number | undefined {
 }
 
 function fuseDescriptors(pid: number): string[] {
-  return unlessGone(() => readdirSync(`/proc/${pid}/fd`), []).filter(
-    (fd) => unlessGone(() => readlinkSync(`/proc/${pid}/fd/${fd}`), '') === '/dev/fuse',
-  );
+  const fds = ifPresent(() => readdirSync(`/proc/${pid}/fd`), ...goneOrDenied) ?? [];
+  return fds.filter((fd) => ifPresent(() => readlinkSync(`/proc/${pid}/fd/${fd}`), ...goneOrDenied) === '/dev/fuse');
 }
 
 export interface DaemonUse {
@@ -270,15 +270,8 @@ function ticks(pid: number, field: number): number {
 
 /** '' for a process that ended meanwhile. */
 function readProc(pid: number, file: string): string {
-  return unlessGone(() => readFileSync(`/proc/${pid}/${file}`, 'utf8'), '');
+  return ifPresent(() => readFileSync(`/proc/${pid}/${file}`, 'utf8'), ...goneOrDenied) ?? '';
 }
 
-function unlessGone<T>(read: () => T, otherwise: T): T {
-  try {
-    return read();
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code; // as: fs throws nothing else
-    if (code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES') return otherwise;
-    throw error;
-  }
-}
+/** What /proc says of a process that ended, and of one of somebody else. */
+const goneOrDenied = ['ESRCH', 'EACCES'] as const;

@@ -8,7 +8,7 @@ import { PlyfsError } from '../base/errors.js';
 import type { DriverOptions } from '../fuse/driver.js';
 import type { OverlayConfig } from '../overlay/config.js';
 import { mountTable } from '../sys/mount.js';
-import { codeOf } from '../sys/node-error.js';
+import { codeOf, ifPresent } from '../sys/node-error.js';
 import type { MountOptions } from './mount-option-values.js';
 import { Claims, type MountedImage, type MountRequest, type PreparedMount, type Writable } from './mount-request.js';
 import { isDeadMount, isInside, mountPointPath, realDirectory, wrongPath } from './paths.js';
@@ -86,11 +86,7 @@ function makeDirectory(path: string, what: string, claims: Claims): void {
 
 /** Somebody may have put something into it: then it is not ours to remove. */
 function removeIfEmpty(path: string): void {
-  try {
-    rmdirSync(path);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'ENOENT') throw error;
-  }
+  ifPresent(() => rmdirSync(path), 'ENOTEMPTY');
 }
 
 /** The mount point's real path. A dead FUSE mount there is fine: it is replaced when the mount is made. */

@@ -19,7 +19,7 @@ import {
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { mountTable } from '../sys/mount.js';
-import { codeOf } from '../sys/node-error.js';
+import { codeOf, ifPresent } from '../sys/node-error.js';
 import { startTicksOf } from '../sys/process.js';
 import { outerId } from '../sys/user.js';
 
@@ -133,13 +133,8 @@ export function findMount(target: string): FoundMount | undefined {
 
 function recordFiles(): string[] {
   return candidates().flatMap((directory) => {
-    try {
-      if (!isOurs(directory)) return [];
-      return readdirSync(directory).flatMap((name) => (name.endsWith('.json') ? [join(directory, name)] : []));
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'EACCES') return [];
-      throw error;
-    }
+    const names = ifPresent(() => (isOurs(directory) ? readdirSync(directory) : []), 'EACCES') ?? [];
+    return names.flatMap((name) => (name.endsWith('.json') ? [join(directory, name)] : []));
   });
 }
 
@@ -150,10 +145,12 @@ function hasLog(record: MountRecord): boolean {
 
 /** Undefined for a file that vanished or is not a record of this version. */
 function readRecord(file: string): MountRecord | undefined {
+  const text = ifPresent(() => readFileSync(file, 'utf8'));
+  if (text === undefined) return undefined;
   try {
-    return parseRecord(JSON.parse(readFileSync(file, 'utf8')));
+    return parseRecord(JSON.parse(text));
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { tryLock } from '../sys/lock.js';
 import { mountTable } from '../sys/mount.js';
-import { codeOf } from '../sys/node-error.js';
+import { codeOf, ifPresent } from '../sys/node-error.js';
 import type { MountOptions } from './mount-option-values.js';
 import type { Claims, Writable } from './mount-request.js';
 import { splitOptions, unescapeValue } from './option-string.js';
@@ -116,19 +116,13 @@ function checkVolatile(work: string, options: MountOptions, claims: Claims): voi
 }
 
 function removeIfThere(directory: string): void {
-  try {
-    rmdirSync(directory);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
+  ifPresent(() => rmdirSync(directory));
 }
 
 function isThere(path: string): boolean {
   try {
-    lstatSync(path);
-    return true;
+    return ifPresent(() => lstatSync(path)) !== undefined;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
     throw wrongPath('work directory', path, error, 'choose another work directory');
   }
 }

@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import { algorithmOf, type Digest, hexOf, sha256Of } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 import { checkDocumentSize } from '../base/limits.js';
-import { isMissing, placeFile, syncDirectory } from './durable.js';
+import { ifPresent } from '../sys/node-error.js';
+import { placeFile, syncDirectory } from './durable.js';
 
 export class Blobs {
   /** What this object has put there that was not there before. */
@@ -32,12 +33,7 @@ export class Blobs {
 
   /** Bytes it takes; undefined where absent. */
   findSize(digest: Digest): number | undefined {
-    try {
-      return statSync(this.path(digest)).size;
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    return ifPresent(() => statSync(this.path(digest)).size);
   }
 
   /** The whole of a document, hashed on the way. PlyfsError `no-blob`, `damaged`. */

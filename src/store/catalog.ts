@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { type Digest, hexOf } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 import { JsonObject, parseJson } from '../oci/json.js';
-import { isMissing } from './durable.js';
+import { isMissing } from '../sys/node-error.js';
 
 /** The most a catalog may weigh: about 100,000 images. */
 const catalogLimitBytes = 256 * 1024 * 1024;
@@ -38,6 +38,11 @@ export interface StoredImage {
   readonly layers: readonly StoredLayer[];
   /** The image it was committed from, where plyfs made it. */
   readonly parent: Digest | undefined;
+}
+
+/** What an image cannot do without. */
+export function neededBy(image: StoredImage): Digest[] {
+  return [...new Set([image.id, image.manifest, ...image.layers.flatMap((layer) => [layer.diffId, layer.blob])])];
 }
 
 /** How many of the lowest layers of two images are the same. */

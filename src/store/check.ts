@@ -3,9 +3,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, rmSync, statSync } from 'node:fs';
 import type { Digest } from '../base/digest.js';
-import type { StoredImage } from './catalog.js';
-import { isWritable } from './durable.js';
-import { namesIn } from './gc.js';
+import { neededBy } from './catalog.js';
+import { isWritable, namesIn } from './durable.js';
 import type { Store } from './store.js';
 
 export interface Finding {
@@ -102,11 +101,6 @@ async function checkCatalog(store: Store, present: ReadonlySet<Digest>, repair: 
     });
   }
   return findings;
-}
-
-/** What an image cannot do without. */
-export function neededBy(image: StoredImage): Digest[] {
-  return [...new Set([image.id, image.manifest, ...image.layers.flatMap((layer) => [layer.diffId, layer.blob])])];
 }
 
 async function hashFile(path: string, algorithm: string): Promise<{ hex: string; sizeBytes: number }> {

@@ -6,10 +6,9 @@ import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { JsonObject, parseJson } from '../oci/json.js';
-import { type StoredImage, storedImageFrom } from './catalog.js';
-import { neededBy } from './check.js';
-import { ensureDirectory, isMissing, publish, putFile, syncDirectory } from './durable.js';
-import { namesIn } from './gc.js';
+import { ifPresent } from '../sys/node-error.js';
+import { neededBy, type StoredImage, storedImageFrom } from './catalog.js';
+import { ensureDirectory, namesIn, publish, putFile, syncDirectory } from './durable.js';
 import { FileLock } from './lock.js';
 import { getImage } from './resolve.js';
 import type { Store } from './store.js';
@@ -153,13 +152,8 @@ function writeRecord(store: Store, directory: string, { id, name, image, imageNa
 /** undefined for a directory that vanished or is not a container's. */
 function readRecord(store: Store, id: string): Container | undefined {
   const path = store.path('containers', id, 'container.json');
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    if (isMissing(error) || (error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
-    throw error;
-  }
+  const bytes = ifPresent(() => readFileSync(path), 'ENOTDIR');
+  if (bytes === undefined) return undefined;
   const object = new JsonObject(parseJson(bytes, path, recordLimitBytes), path);
   return withPaths(store, {
     id,

@@ -8,12 +8,14 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
+import { ifPresent } from '../sys/node-error.js';
 
 /** Puts `bytes` at `path` in one step. PRE: `temporary` lies on the same file system. PlyfsError `store` where the disk is full. */
 export function putFile(path: string, temporary: string, bytes: Uint8Array | string): void {
@@ -82,9 +84,9 @@ export function ensureDirectory(path: string): void {
   }
 }
 
-/** `error` says that there is no such file. */
-export function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+/** The names in a directory; none where it is missing. */
+export function namesIn(directory: string): string[] {
+  return ifPresent(() => readdirSync(directory)) ?? [];
 }
 
 /** Whether this process may write there; false also where there is nothing. */

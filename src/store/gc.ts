@@ -1,10 +1,10 @@
 /** Garbage collection: what no image and no use needs goes. */
 
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { rm, unlink } from 'node:fs/promises';
 import type { Digest } from '../base/digest.js';
 import type { Catalog } from './catalog.js';
-import { isMissing } from './durable.js';
+import { namesIn } from './durable.js';
 import type { Store } from './store.js';
 import { listUses } from './uses.js';
 
@@ -60,15 +60,6 @@ export function keptDigests(store: Store, catalog: Catalog): Set<Digest> {
   }
   for (const use of listUses(store)) for (const digest of use.keeps) kept.add(digest);
   return kept;
-}
-
-export function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
 }
 
 function removeFile(path: string): number {

@@ -6,10 +6,11 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { log } from '../observe/log.js';
+import { isMissing } from '../sys/node-error.js';
 import { outerId } from '../sys/user.js';
 import { Blobs } from './blobs.js';
 import { Catalog } from './catalog.js';
-import { ensureDirectory, isMissing, isWritable, putFile } from './durable.js';
+import { ensureDirectory, isWritable, putFile } from './durable.js';
 import { FileLock } from './lock.js';
 
 const formatText = 'plyfs store 1\n';

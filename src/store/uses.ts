@@ -1,13 +1,13 @@
 /** Who uses an image: containers and mounts, one small file each under `uses/`. `rmi` refuses an image in use, and garbage collection
  *  keeps what a use names. */
 
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '../base/digest.js';
 import { digestFrom, JsonObject, parseJson } from '../oci/json.js';
 import { ifPresent } from '../sys/node-error.js';
 import { startTicksOf } from '../sys/process.js';
-import { putFile } from './durable.js';
+import { namesIn, putFile } from './durable.js';
 import type { Store } from './store.js';
 
 export interface Use {
@@ -40,8 +40,9 @@ function usePath(store: Store, key: string): string {
 /** Uses that still last; files of processes that are gone are removed on the way. */
 export function listUses(store: Store): Use[] {
   const directory = store.path('uses');
-  const files = ifPresent(() => readdirSync(directory)) ?? [];
-  return files.filter((file) => file.endsWith('.json')).flatMap((file) => readUse(join(directory, file)));
+  return namesIn(directory)
+    .filter((file) => file.endsWith('.json'))
+    .flatMap((file) => readUse(join(directory, file)));
 }
 
 function readUse(path: string): Use[] {

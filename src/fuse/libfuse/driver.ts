@@ -7,6 +7,7 @@ import { PlyfsError } from '../../base/errors.js';
 import type { Counters } from '../../observe/counters.js';
 import { log } from '../../observe/log.js';
 import { enableTrace } from '../../observe/trace.js';
+import { ifPresent } from '../../sys/node-error.js';
 import { setIoFlusher, shareStandardDescriptors } from '../../sys/process.js';
 import type { FileSystem } from '../../vfs/filesystem.js';
 import type { Attachment, Driver, DriverOptions } from '../driver.js';
@@ -79,12 +80,7 @@ function devices(): Set<string> {
 }
 
 function isDevice(fd: string): boolean {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`) === devicePath;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false; // node's fs throws nothing else
-    throw error;
-  }
+  return ifPresent(() => readlinkSync(`/proc/self/fd/${fd}`)) === devicePath;
 }
 
 /** Resolves when libfuse has closed the device it opened since `before` was taken: the last thing it does, after its threads have ended.

@@ -6,7 +6,7 @@ import { PlyfsError } from '../../base/errors.js';
 import { TarIndex } from '../../layers/tar/tar-index.js';
 import { log } from '../../observe/log.js';
 import type { FileRange } from '../../oci/source.js';
-import { isMissing } from '../../store/durable.js';
+import { ifPresent } from '../../sys/node-error.js';
 
 /** Writes a new file at `path`. Its checksum stands in for syncing it: what a power failure damages is built again. */
 export function putIndex(path: string, index: TarIndex): void {
@@ -20,13 +20,8 @@ export function putIndex(path: string, index: TarIndex): void {
 
 /** undefined where there is none, or one that is damaged, of another version, or of a tar of another length: it is removed then. */
 export function findIndex(path: string, tarBytes: number): TarIndex | undefined {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
+  const bytes = ifPresent(() => readFileSync(path));
+  if (bytes === undefined) return undefined;
   try {
     const index = TarIndex.load(bytes);
     if (index.archiveBytes <= tarBytes) return index;

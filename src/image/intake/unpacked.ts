@@ -6,8 +6,9 @@ import type { Digest } from '../../base/digest.js';
 import { log } from '../../observe/log.js';
 import { JsonObject, parseJson } from '../../oci/json.js';
 import type { FileRange } from '../../oci/source.js';
-import { isMissing, putFile } from '../../store/durable.js';
+import { putFile } from '../../store/durable.js';
 import type { Store } from '../../store/store.js';
+import { ifPresent } from '../../sys/node-error.js';
 import { adoptTar } from './adopt.js';
 import type { IngestJob } from './ingest.js';
 import { IngestPool } from './ingest-pool.js';
@@ -63,12 +64,7 @@ export async function unpack(
 }
 
 function readKnown(path: string): Digest | undefined {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
+  const bytes = ifPresent(() => readFileSync(path));
+  if (bytes === undefined) return undefined;
   return new JsonObject(parseJson(bytes, path, 1024), path).digest('blob');
 }
