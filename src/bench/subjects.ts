@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync,
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PlyfsError } from '../base/errors.js';
-import { ifPresent } from '../sys/node-error.js';
+import { ifPresent } from '../base/node-error.js';
 import type { Stack } from './stack.js';
 
 /** The directories of one mount, all empty. `upper` and `work` are undefined for a read-only one. */

@@ -3,7 +3,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
-import { codeOf } from '../sys/node-error.js';
+import { codeOf } from '../base/node-error.js';
 
 /** The real path of the directory that `what` (a layer, the target, ...) names. PlyfsError: a sentence on what is wrong with it. */
 export function realDirectory(what: string, path: string, cwd: string, advice: string): string {

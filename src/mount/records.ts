@@ -18,8 +18,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
+import { codeOf, ifPresent } from '../base/node-error.js';
 import { mountTable } from '../sys/mount.js';
-import { codeOf, ifPresent } from '../sys/node-error.js';
 import { startTicksOf } from '../sys/process.js';
 import { outerId } from '../sys/user.js';
 

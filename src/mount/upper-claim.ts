@@ -6,9 +6,9 @@
 import { accessSync, closeSync, constants, lstatSync, openSync, readFileSync, realpathSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
+import { codeOf, ifPresent } from '../base/node-error.js';
 import { tryLock } from '../sys/lock.js';
 import { mountTable } from '../sys/mount.js';
-import { codeOf, ifPresent } from '../sys/node-error.js';
 import type { MountOptions } from './mount-option-values.js';
 import type { Claims, Writable } from './mount-request.js';
 import { splitOptions, unescapeValue } from './option-string.js';

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { algorithmOf, type Digest, hexOf, sha256Of } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 import { checkDocumentSize } from '../base/limits.js';
-import { ifPresent } from '../sys/node-error.js';
+import { ifPresent } from '../base/node-error.js';
 import { placeFile, syncDirectory } from './durable.js';
 
 export class Blobs {

@@ -4,8 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { type Digest, hexOf } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
+import { isMissing } from '../base/node-error.js';
 import { JsonObject, parseJson } from '../oci/json.js';
-import { isMissing } from '../sys/node-error.js';
 
 /** The most a catalog may weigh: about 100,000 images. */
 const catalogLimitBytes = 256 * 1024 * 1024;

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
-import { ifPresent } from '../sys/node-error.js';
+import { ifPresent } from '../base/node-error.js';
 
 /** Puts `bytes` at `path` in one step. PRE: `temporary` lies on the same file system. PlyfsError `store` where the disk is full. */
 export function putFile(path: string, temporary: string, bytes: Uint8Array | string): void {

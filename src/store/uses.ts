@@ -4,8 +4,8 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '../base/digest.js';
+import { ifPresent } from '../base/node-error.js';
 import { digestFrom, JsonObject, parseJson } from '../oci/json.js';
-import { ifPresent } from '../sys/node-error.js';
 import { startTicksOf } from '../sys/process.js';
 import { namesIn, putFile } from './durable.js';
 import type { Store } from './store.js';

@@ -1,8 +1,8 @@
 /** The process itself: its umask, limits, rights and CPUs; and when others started. */
 
 import { readFileSync } from 'node:fs';
+import { ifPresent } from '../base/node-error.js';
 import * as libc from './libc.js';
-import { ifPresent } from './node-error.js';
 
 /** Sets the umask of the whole process, from any thread (process.umask refuses in workers), and returns the former one. */
 export function setUmask(mask: number): number {

@@ -4,10 +4,10 @@
 
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { PlyfsError } from '../../base/errors.js';
+import { ifPresent } from '../../base/node-error.js';
 import type { Counters } from '../../observe/counters.js';
 import { log } from '../../observe/log.js';
 import { enableTrace } from '../../observe/trace.js';
-import { ifPresent } from '../../sys/node-error.js';
 import { setIoFlusher, shareStandardDescriptors } from '../../sys/process.js';
 import type { FileSystem } from '../../vfs/filesystem.js';
 import type { Attachment, Driver, DriverOptions } from '../driver.js';

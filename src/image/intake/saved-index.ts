@@ -3,10 +3,10 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { PlyfsError } from '../../base/errors.js';
+import { ifPresent } from '../../base/node-error.js';
 import { TarIndex } from '../../layers/tar/tar-index.js';
 import { log } from '../../observe/log.js';
 import type { FileRange } from '../../oci/source.js';
-import { ifPresent } from '../../sys/node-error.js';
 
 /** Writes a new file at `path`. Its checksum stands in for syncing it: what a power failure damages is built again. */
 export function putIndex(path: string, index: TarIndex): void {

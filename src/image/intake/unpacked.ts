@@ -3,12 +3,12 @@
 
 import { readFileSync } from 'node:fs';
 import type { Digest } from '../../base/digest.js';
+import { ifPresent } from '../../base/node-error.js';
 import { log } from '../../observe/log.js';
 import { JsonObject, parseJson } from '../../oci/json.js';
 import type { FileRange } from '../../oci/source.js';
 import { putFile } from '../../store/durable.js';
 import type { Store } from '../../store/store.js';
-import { ifPresent } from '../../sys/node-error.js';
 import { adoptTar } from './adopt.js';
 import type { IngestJob } from './ingest.js';
 import { IngestPool } from './ingest-pool.js';
