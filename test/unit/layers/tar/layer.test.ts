@@ -1,4 +1,4 @@
-/** How the entries of a tar become a layer: clauses L-1 to L-13 and W-1 to W-8, each a case; and real tars of three writers. */
+/** How the entries of a tar become a layer: clauses L-1 to L-9, L-11 to L-13 and W-1 to W-8, each a case; and real tars of three writers. */
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
