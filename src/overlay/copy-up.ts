@@ -6,7 +6,7 @@ import { dirType, S_IFMT } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import { DirectoryLayer } from '../layers/directory/directory-layer.js';
 import { encodeOrigin, type Origin } from '../layers/directory/origin.js';
-import type { LayerDir, Place } from '../layers/layer.js';
+import type { Place } from '../layers/layer.js';
 import { isHiddenXattr } from '../layers/markers.js';
 import { type EntryIndex, entryFlag } from '../layers/union/name-table.js';
 import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
@@ -81,8 +81,8 @@ export class CopyUp {
     view.stat(node);
     view.stat(parent.node);
     const name = tree.names.name(entry);
-    const layer = union.layers[directory.branches[0]!]!;
-    const dir = directory.branches[1] as LayerDir; // pairs, see Directory.branches
+    const layer = union.layers[directory.branches.position(0)]!;
+    const dir = directory.branches.dir(0);
     const made = upper.temporaryName();
     mkdirAt(upper.workFd, made, 0o700);
     this.discardOnError(made, () => {
@@ -98,7 +98,7 @@ export class CopyUp {
       crashPoint('copy-up-directory');
       upper.moveIn(made, true, view.upperFd(parent), name, false);
     });
-    directory.branches.unshift(0, upper.directory(view.upperDir(parent), name));
+    directory.branches.addOnTop(0, upper.directory(view.upperDir(parent), name));
     this.becameUpper(node, parent);
     trace('copyup', () => `copyup directory node=${node}`);
   }
@@ -121,8 +121,8 @@ export class CopyUp {
 
   private putDirectory(made: Name, node: NodeIndex): void {
     const { branches } = this.view.tree.directory(node);
-    const layer = this.view.union.layers[branches[0]!]!;
-    const dir = branches[1] as LayerDir; // pairs, see Directory.branches
+    const layer = this.view.union.layers[branches.position(0)]!;
+    const dir = branches.dir(0);
     for (const key of layer.listxattrDirectory(dir)) {
       const value = layer.getxattrDirectory(dir, key);
       if (value !== undefined) this.putXattr(made, key, value);

@@ -5,6 +5,7 @@ import { FsError, isRefusal } from '../base/errors.js';
 import { dirType, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, typeOfMode } from '../base/mode.js';
 import { type Name, nameMax } from '../base/name.js';
 import { whiteoutPrefix } from '../layers/markers.js';
+import { Branches } from '../layers/union/branches.js';
 import type { EntryIndex } from '../layers/union/name-table.js';
 import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
 import type { Directory } from '../layers/union/tree.js';
@@ -182,7 +183,7 @@ export class Creation {
     const type = typeOfMode(plan.mode);
     let node: NodeIndex;
     if (type === dirType.dir) {
-      const made = tree.addDirectory(type, 0, ino, [0, upper.directory(view.upperDir(directory), name)]);
+      const made = tree.addDirectory(type, 0, ino, Branches.of(0, upper.directory(view.upperDir(directory), name)));
       made.isLoaded = true;
       made.defaultAcl = plan.inherited;
       node = made.node;

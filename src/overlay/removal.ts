@@ -139,7 +139,7 @@ export class Removal {
   private drop(node: NodeIndex): void {
     const { view } = this;
     if (view.tree.nodes.isDirectory(node)) {
-      const dir = view.isUpper(node) ? view.tree.directory(node).branch(0) : undefined;
+      const dir = view.isUpper(node) ? view.tree.directory(node).branches.dirIn(0) : undefined;
       if (dir !== undefined) view.upper.dropDirectory(dir);
     }
     view.files.drop(node);

@@ -77,14 +77,14 @@ export class View {
   }
 
   upperDir(directory: Directory): LayerDir {
-    const dir = directory.branch(0);
+    const dir = directory.branches.dirIn(0);
     if (dir === undefined || !this.isUpper(directory.node)) throw new Error(`directory ${directory.node} is not upper`);
     return dir;
   }
 
   /** Whether lower layers have a part in what the directory shows. */
   isMerged(directory: Directory): boolean {
-    return directory.branches.length > (this.isUpper(directory.node) ? 2 : 0);
+    return directory.branches.count > (this.isUpper(directory.node) ? 1 : 0);
   }
 
   /** Whether deleting the entry's name must leave a whiteout. */
@@ -156,7 +156,7 @@ export class View {
     if (this.config.staticNlink) return 1;
     const directory = this.tree.directory(node);
     if (this.isRemoved(node)) return 0;
-    if (!directory.isLoaded && directory.branches.length === 2) return onDisk;
+    if (!directory.isLoaded && directory.branches.count === 1) return onDisk;
     if (!directory.isLoaded) this.union.loaded(node);
     return 2 + directory.subdirectories;
   }

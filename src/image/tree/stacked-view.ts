@@ -3,7 +3,7 @@
 
 import { dirType } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
-import { type Layer, type LayerDir, Listing } from '../../layers/layer.js';
+import { type Layer, Listing } from '../../layers/layer.js';
 import { type NodeNumber, TreeView, type UpperListing, type ViewEntry } from './tree-view.js';
 
 /** Names of a directory that the layers above change although they do not hold them: names of lower files that they gave a further name.
@@ -30,7 +30,7 @@ export class StackedView extends TreeView {
 
   override standing(directory: NodeNumber): 'alone' | 'merged' {
     const { branches } = this.union.loaded(directory);
-    return branches.some((position, i) => i % 2 === 0 && position >= this.above) ? 'merged' : 'alone';
+    return branches.position(branches.count - 1) >= this.above ? 'merged' : 'alone';
   }
 
   override listUpper(directory: NodeNumber): UpperListing {
@@ -51,9 +51,9 @@ export class StackedView extends TreeView {
     const { branches } = this.union.loaded(directory);
     const names = new Set<Name>(this.relinked.get(directory)?.keys());
     const listing = new Listing();
-    for (let i = 0; i < branches.length && branches[i]! < this.above; i += 2) {
+    for (let i = 0; i < branches.count && branches.position(i) < this.above; i++) {
       listing.clear();
-      this.stack[branches[i]!]!.list(branches[i + 1] as LayerDir, listing); // pairs, see Directory.branches
+      this.stack[branches.position(i)]!.list(branches.dir(i), listing);
       for (const list of [listing.names, listing.links, listing.whiteouts]) for (const name of list) names.add(name);
     }
     return names;

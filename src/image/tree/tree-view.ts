@@ -159,7 +159,7 @@ export class TreeView {
    *  elsewhere (`moved`). PRE: an upper directory. */
   standing(directory: NodeNumber): 'alone' | 'merged' | 'moved' {
     const { branches, isRedirected } = this.union.withUpperNames(directory);
-    if (branches.length === 2) return 'alone';
+    if (branches.count === 1) return 'alone';
     return isRedirected ? 'moved' : 'merged';
   }
 

@@ -3,7 +3,8 @@
 
 import { dirType } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
-import { foundLink, foundWhiteout, type Layer, type LayerDir, Listing, type Place } from '../layer.js';
+import { foundLink, foundWhiteout, type Layer, Listing, type Place } from '../layer.js';
+import { Branches } from './branches.js';
 
 /** An object that is no directory, found at the end of a path. */
 export interface BelowObject {
@@ -18,54 +19,56 @@ export interface BelowObject {
 export class Below {
   constructor(private readonly layers: readonly Layer[]) {}
 
-  /** The roots of the layers below `position`, as branches. */
-  roots(position: number): number[] {
-    return this.layers.flatMap((layer, i) => (i > position ? [i, layer.root as number] : []));
+  /** The roots of the layers below `position`. */
+  roots(position: number): Branches {
+    const roots = Branches.none();
+    for (let i = position + 1; i < this.layers.length; i++) roots.add(i, this.layers[i]!.root);
+    return roots;
   }
 
-  /** Follows a path from the directories `starts` (branches, as in Directory). */
-  walk(starts: number[], path: Name): { branches: number[]; object?: BelowObject } {
+  /** Follows a path from the directories `starts`. */
+  walk(starts: Branches, path: Name): { branches: Branches; object?: BelowObject } {
     const parts = path.split('/').filter((part) => part !== '') as Name[]; // parts of a Name are Names
     let branches = starts;
     for (const [i, name] of parts.entries()) {
       const step = this.step(branches, name, path);
-      if (step.object !== undefined) return i === parts.length - 1 ? step : { branches: [] };
+      if (step.object !== undefined) return i === parts.length - 1 ? step : { branches: Branches.none() };
       branches = step.branches;
     }
     return { branches };
   }
 
   /** One step of walk on the way to `path`. A directory's own redirect says where the layers below it go on, as in the kernel. */
-  private step(branches: readonly number[], wanted: Name, path: Name): { branches: number[]; object?: BelowObject } {
-    const next: number[] = [];
+  private step(branches: Branches, wanted: Name, path: Name): { branches: Branches; object?: BelowObject } {
+    const next = Branches.none();
     const marks = new Listing();
     let name = wanted;
-    for (let i = 0; i < branches.length; i += 2) {
-      const position = branches[i]!;
+    for (let i = 0; i < branches.count; i++) {
+      const position = branches.position(i);
       const layer = this.layers[position]!;
-      const dir = branches[i + 1] as LayerDir; // pairs, see Directory.branches
+      const dir = branches.dir(i);
       const sought = name;
       const found = layer.find(dir, name);
       if (found?.type === dirType.dir) {
         const child = layer.directory(dir, name, found.ref);
-        next.push(position, child);
+        next.add(position, child);
         layer.listMarks(child, marks);
         if (marks.isOpaque) break;
         if (marks.redirect?.startsWith('/') === true) {
-          next.push(...this.walk(this.roots(position), marks.redirect).branches);
+          next.addAll(this.walk(this.roots(position), marks.redirect).branches);
           break;
         }
         name = marks.redirect ?? name;
       } else if (found !== undefined) {
-        if (next.length === 0 && found.type === foundLink) {
+        if (next.count === 0 && found.type === foundLink) {
           // A link to a layer further down: its target is no directory (L-8).
           const target = this.walk(this.roots(position), layer.readlink(dir, name, found.ref)).object;
-          return target === undefined ? { branches: [] } : { branches: [], object: target };
+          return target === undefined ? { branches: Branches.none() } : { branches: Branches.none(), object: target };
         }
-        const isObject = next.length === 0 && found.type !== foundWhiteout;
+        const isObject = next.count === 0 && found.type !== foundWhiteout;
         if (isObject)
           return {
-            branches: [],
+            branches: Branches.none(),
             object: { position, path, type: found.type, ino: found.ino, place: { layer, dir, name, ref: found.ref } },
           };
         break;

@@ -108,7 +108,7 @@ export function checkLowerLinks(layers: readonly Layer[], titles: readonly strin
     for (const { path, target } of layer.lowerLinks()) {
       const found = below.walk(below.roots(position), target);
       if (found.object !== undefined) continue;
-      const why = found.branches.length === 0 ? 'is not in the layers below' : 'is a directory there';
+      const why = found.branches.count === 0 ? 'is not in the layers below' : 'is a directory there';
       throw new PlyfsError(
         'BAD_TAR',
         `${titles[position]}: the target "${textFromName(target)}" of the hard link "${textFromName(path)}" ${why}`,

@@ -11,6 +11,7 @@ import { log } from '../../observe/log.js';
 import { trace } from '../../observe/trace.js';
 import { type Layer, type LayerDir, Listing, type Place } from '../layer.js';
 import type { Below } from './below.js';
+import { Branches } from './branches.js';
 import type { InodeNumbers } from './inode-numbers.js';
 import { type EntryIndex, entryFlag } from './name-table.js';
 import { type NodeIndex, nodeFlag } from './node-table.js';
@@ -48,9 +49,9 @@ export class Merge {
     const { branches } = directory;
     let names = wanted;
     const passing: EntryIndex[] = [];
-    for (let i = 0; i < branches.length; i += 2) {
-      const position = branches[i]!;
-      const dir = branches[i + 1] as LayerDir; // pairs, see Directory.branches
+    for (let i = 0; i < branches.count; i++) {
+      const position = branches.position(i);
+      const dir = branches.dir(i);
       this.listing.clear();
       if (typeof names === 'string') this.layers[position]!.list(dir, this.listing);
       else this.layers[position]!.listNamed(dir, names, this.listing);
@@ -60,15 +61,15 @@ export class Merge {
       if (position === 0 && this.hasUpper) directory.isImpure = this.listing.isImpure;
       this.mergeListing(directory, position, dir, passing);
       if (this.listing.isOpaque) {
-        branches.length = i + 2;
+        branches.cut(i + 1);
       } else if (this.listing.redirect !== undefined) {
         if (position === 0 && this.hasUpper) directory.isRedirected = true;
-        branches.length = i + 2;
-        branches.push(...this.redirected(directory, position, this.listing.redirect));
+        branches.cut(i + 1);
+        branches.addAll(this.redirected(directory, position, this.listing.redirect));
       }
     }
     for (const entry of passing) this.tree.removeEntry(directory, entry);
-    trace('union', () => `loaded node=${directory.node} layers=${branches.length / 2} names=${directory.visible}`);
+    trace('union', () => `loaded node=${directory.node} layers=${branches.count} names=${directory.visible}`);
   }
 
   /** Merges one layer's listing under what the layers above it gave. */
@@ -91,7 +92,7 @@ export class Merge {
       if (node === 0 || type !== dirType.dir || !tree.nodes.isDirectory(node)) {
         names.setFlag(entry, entryFlag.isClosed);
       } else {
-        tree.directory(node).branches.push(position, this.layers[position]!.directory(dir, name, ref));
+        tree.directory(node).branches.add(position, this.layers[position]!.directory(dir, name, ref));
       }
     }
     for (let i = 0; i < listing.links.length; i++)
@@ -149,19 +150,17 @@ export class Merge {
     const ref = listing.refs[i]!;
     const node =
       type === dirType.dir
-        ? tree.addDirectory(type, position, ino, [position, this.layers[position]!.directory(dir, name, ref)]).node
+        ? tree.addDirectory(type, position, ino, Branches.of(position, this.layers[position]!.directory(dir, name, ref))).node
         : tree.nodes.add(type, position, ref, ino);
     if (isUpper) tree.nodes.setFlag(node, nodeFlag.isUpper | (hasOrigin ? nodeFlag.hasOrigin : 0));
     return node;
   }
 
   /** The branches below layer `position` of a directory whose mark in that layer says `redirect` (Linux ovl_lookup). */
-  private redirected(directory: Directory, position: number, redirect: Name): number[] {
+  private redirected(directory: Directory, position: number, redirect: Name): Branches {
     if (redirect.startsWith('/')) return this.below.walk(this.below.roots(position), redirect).branches;
     const entry = this.tree.nodes.entry(directory.node);
-    const parent = entry === 0 ? [] : this.tree.directoryOf(entry).branches;
-    const starts: number[] = [];
-    for (let i = 0; i < parent.length; i += 2) if (parent[i]! > position) starts.push(parent[i]!, parent[i + 1]!);
-    return this.below.walk(starts, redirect).branches;
+    if (entry === 0) return Branches.none();
+    return this.below.walk(this.tree.directoryOf(entry).branches.below(position), redirect).branches;
   }
 }

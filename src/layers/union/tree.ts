@@ -2,7 +2,7 @@
  *  Pure bookkeeping: it touches no layer. Filled by merge.ts a directory at a time; changed by overlay/. */
 
 import type { Name } from '../../base/name.js';
-import type { LayerDir } from '../layer.js';
+import type { Branches } from './branches.js';
 import { type EntryIndex, entryFlag, NameTable } from './name-table.js';
 import { type NodeIndex, NodeTable, nodeFlag } from './node-table.js';
 
@@ -37,10 +37,9 @@ export class Directory {
   /** The upper directory's lower part is that of another path (overlay.redirect). Known when loaded. */
   isRedirected = false;
 
-  /** `branches` are the layers that show here, top first: layer position, LayerDir, layer position, LayerDir, ... */
   constructor(
     readonly node: NodeIndex,
-    public branches: number[],
+    readonly branches: Branches,
   ) {}
 
   /** Adds an entry at the end and returns its position. `onMoved` is told of entries that get another one, which happens once in four
@@ -117,13 +116,6 @@ export class Directory {
     this.used = to;
     this.holes = 0;
   }
-
-  /** The number in layer `layer` of this directory, undefined where that layer has no part in it. */
-  branch(layer: number): LayerDir | undefined {
-    const { branches } = this;
-    for (let i = 0; i < branches.length; i += 2) if (branches[i] === layer) return branches[i + 1] as LayerDir; // pairs, see branches
-    return undefined;
-  }
 }
 
 export class Tree {
@@ -135,7 +127,7 @@ export class Tree {
   private readonly links = new Map<NodeIndex, EntryIndex[]>();
 
   /** A new directory node. */
-  addDirectory(dirType: number, layer: number, ino: number, branches: number[]): Directory {
+  addDirectory(dirType: number, layer: number, ino: number, branches: Branches): Directory {
     const at = this.freeDirectories.pop() ?? this.directories.length;
     const node = this.nodes.add(dirType, layer, at, ino);
     const directory = new Directory(node, branches);

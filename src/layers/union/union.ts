@@ -40,8 +40,7 @@ export class Union {
     this.lowerLinks = new LowerLinks(options.layers, this.hasUpper ? 1 : 0, below);
     this.inodes = new InodeNumbers(this.layers.map((layer) => layer.inodeSpace));
     this.merging = new Merge(options, this.tree, below, this.inodes, (node, place) => this.putPlace(node, place));
-    const branches = this.layers.flatMap((layer, position) => [position, layer.root as number]);
-    this.root = this.tree.addDirectory(dirType.dir, 0, 0, branches);
+    this.root = this.tree.addDirectory(dirType.dir, 0, 0, below.roots(-1));
     if (this.hasUpper) this.tree.nodes.setFlag(this.root.node, nodeFlag.isUpper);
     this.layers[0]!.statDirectory(this.layers[0]!.root, this.attributes);
     this.tree.nodes.setIno(this.root.node, this.viewIno(0, this.attributes.ino));
@@ -132,9 +131,7 @@ export class Union {
   private dropChild(node: NodeIndex): void {
     if (this.tree.nodes.isDirectory(node)) {
       const { branches } = this.tree.directory(node);
-      for (let i = 0; i < branches.length; i += 2) {
-        this.layers[branches[i]!]!.dropDirectory(branches[i + 1] as LayerDir); // pairs, see Directory.branches
-      }
+      for (let i = 0; i < branches.count; i++) this.layers[branches.position(i)]!.dropDirectory(branches.dir(i));
     }
     this.onDrop?.(node);
     this.dropNode(node);
@@ -204,12 +201,9 @@ export class Union {
   spelledOut(directory: Directory): { position: number; dir: LayerDir } {
     const { branches } = directory;
     let at = 0;
-    for (let i = 0; i < branches.length; i += 2) {
-      if (this.layers[branches[i]!]!.isImplied(branches[i + 1] as LayerDir)) continue; // pairs, see branches
-      at = i;
-      break;
-    }
-    return { position: branches[at]!, dir: branches[at + 1] as LayerDir }; // pairs, see branches
+    while (at < branches.count && this.layers[branches.position(at)]!.isImplied(branches.dir(at))) at++;
+    if (at === branches.count) at = 0;
+    return { position: branches.position(at), dir: branches.dir(at) };
   }
 
   /** What the last statNode read, inode number in the layer and birth time included. */
@@ -227,7 +221,7 @@ export class Union {
     if (entry === 0) throw new Error(`node ${node} has neither a name nor a kept place`);
     const position = tree.nodes.layer(node);
     place.layer = this.layers[position]!;
-    place.dir = tree.directoryOf(entry).branch(position)!; // an entry's directory has the entry's layer as a branch
+    place.dir = tree.directoryOf(entry).branches.dirIn(position)!; // an entry's directory has the entry's layer as a branch
     place.name = tree.names.name(entry);
     place.ref = tree.nodes.ref(node);
     return place;
@@ -242,9 +236,9 @@ export class Union {
   versionsOf(directory: Directory, name: Name): { label: string; kind: string }[] {
     const versions: { label: string; kind: string }[] = [];
     const { branches } = directory;
-    for (let i = 0; i < branches.length; i += 2) {
-      const found = this.layers[branches[i]!]!.find(branches[i + 1] as LayerDir, name); // pairs, see Directory.branches
-      if (found !== undefined) versions.push({ label: this.labelOf(branches[i]!), kind: kindOfFound(found.type) });
+    for (let i = 0; i < branches.count; i++) {
+      const found = this.layers[branches.position(i)]!.find(branches.dir(i), name);
+      if (found !== undefined) versions.push({ label: this.labelOf(branches.position(i)), kind: kindOfFound(found.type) });
     }
     return versions;
   }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dirType } from '../../../src/base/mode.js';
 import type { Name } from '../../../src/base/name.js';
+import { Branches } from '../../../src/layers/union/branches.js';
 import { Directory, Tree } from '../../../src/layers/union/tree.js';
 import type { OverlayFs } from '../../../src/overlay/overlay-fs.js';
 import { type Caller, type NodeId, rootNode } from '../../../src/vfs/filesystem.js';
@@ -16,7 +17,7 @@ const file = (dirType.reg << 12) | 0o644;
 
 test('a directory used as a queue stays as small as what is in it', () => {
   const tree = new Tree();
-  const directory = tree.addDirectory(dirType.dir, 0, 1, []);
+  const directory = tree.addDirectory(dirType.dir, 0, 1, Branches.none());
   const add = (i: number) => tree.addEntry(directory, `n${i}` as Name, tree.nodes.add(dirType.reg, 0, 0, i), 0);
   const oldest = add(-1);
   for (let i = 0; i < 100; i++) add(i);
@@ -37,7 +38,7 @@ test('a directory used as a queue stays as small as what is in it', () => {
 });
 
 test('positions begin anew when they run out', () => {
-  const directory = new Directory(1, []);
+  const directory = new Directory(1, Branches.none());
   const positions = new Map<number, number>();
   const push = (entry: number) =>
     positions.set(
