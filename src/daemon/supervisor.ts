@@ -10,9 +10,8 @@ import { type ControlAnswer, type ControlRequest, listenForControl } from '../mo
 import { prepareMount } from '../mount/mount-checks.js';
 import type { MountOptions } from '../mount/mount-option-values.js';
 import type { ImageRequest, MountedImage, MountRequest, PreparedMount } from '../mount/mount-request.js';
-import { type MountRecord, newRecordFiles, removeRecord, writeRecord } from '../mount/records.js';
+import { type MountRecord, newRecordFiles, removeDeadRecords, removeRecord, writeRecord } from '../mount/records.js';
 import { readStats } from '../mount/stats.js';
-import { replaceDeadMount } from '../mount/unmount.js';
 import { Counters } from '../observe/counters.js';
 import { log } from '../observe/log.js';
 import { exitNow, leaveSession, redirect } from '../sys/daemon.js';
@@ -114,9 +113,9 @@ class Supervisor {
     });
     // Heard of below, also when attaching fails first.
     opening.catch(() => undefined);
-    replaceDeadMount(driverOptions.target);
     const attachment = this.driver.attach(driverOptions);
     this.isAttached = true;
+    removeDeadRecords(driverOptions.target);
     this.control = listenForControl(this.files.socket, (request) => this.answer(request));
     await opening;
     await this.serving.serve(attachment);

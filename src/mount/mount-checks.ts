@@ -7,11 +7,12 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { codeOf, ifPresent } from '../base/node-error.js';
 import type { DriverOptions } from '../fuse/driver.js';
+import { checkTarget } from '../fuse/mount-point.js';
 import type { OverlayConfig } from '../overlay/config.js';
 import { mountTable } from '../sys/mount.js';
 import type { MountOptions } from './mount-option-values.js';
 import { Claims, type MountedImage, type MountRequest, type PreparedMount, type Writable } from './mount-request.js';
-import { isDeadMount, isInside, mountPointPath, realDirectory, wrongPath } from './paths.js';
+import { isInside, mountPointPath, realDirectory, wrongPath } from './paths.js';
 import { claimUpper } from './upper-claim.js';
 
 /** Checks everything, makes what the form for people makes, and claims the upper. PlyfsError; 2 is wrong usage. */
@@ -29,7 +30,7 @@ function prepare(request: MountRequest, image: MountedImage | undefined, claims:
   const { options } = request;
   const layers = image === undefined ? checkLayers(request) : [];
   const writable = checkUpper(request, claims);
-  const target = checkTarget(request);
+  const target = realTarget(request);
   refuseOverlaps(layers, writable, target);
   if (image !== undefined) refuseStoreOverlap(image, target);
   if (writable !== undefined && !options.isReadOnly) claimUpper(writable, options, claims);
@@ -90,20 +91,13 @@ function removeIfEmpty(path: string): void {
 }
 
 /** The mount point's real path. A dead FUSE mount there is fine: it is replaced when the mount is made. */
-function checkTarget({ target, cwd }: MountRequest): string {
+function realTarget({ target, cwd }: MountRequest): string {
+  const isDead = checkTarget(resolve(cwd, target)) === 'dead';
   const path = mountPointPath(target, cwd);
+  if (isDead) return path;
   const mounted = mountTable().findLast((entry) => entry.target === path);
-  try {
-    if (!statSync(path).isDirectory()) {
-      throw new PlyfsError('bad-target', `target ${path} is not a directory: choose a directory to mount on`);
-    }
-  } catch (error) {
-    if (isDeadMount(error) && mounted?.type.startsWith('fuse')) return path;
-    if (error instanceof PlyfsError) throw error;
-    throw wrongPath('target', path, error, 'choose another directory');
-  }
   if (mounted?.type === 'fuse.plyfs') {
-    throw new PlyfsError('busy', `target ${path} is a plyfs mount already: run plyfs umount ${path} first`);
+    throw new PlyfsError('target-busy', `target ${path} is a plyfs mount already: run plyfs umount ${path} first`);
   }
   return path;
 }

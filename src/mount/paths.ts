@@ -4,6 +4,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { codeOf } from '../base/node-error.js';
+import { deadMountErrors } from '../fuse/mount-point.js';
 
 /** The real path of the directory that `what` (a layer, the target, ...) names. PlyfsError: a sentence on what is wrong with it. */
 export function realDirectory(what: string, path: string, cwd: string, advice: string): string {
@@ -23,15 +24,9 @@ export function mountPointPath(path: string, cwd: string): string {
   try {
     return realpathSync.native(absolute);
   } catch (error) {
-    if (!isDeadMount(error)) throw wrongPath('target', absolute, error, 'create it with mkdir');
+    if (!deadMountErrors.has(codeOf(error))) throw wrongPath('target', absolute, error, 'plyfs mounts shows what is mounted');
     return join(realpathSync.native(dirname(absolute)), basename(absolute));
   }
-}
-
-/** Whether a call on a path failed because the daemon behind a FUSE mount is gone. */
-export function isDeadMount(error: unknown): boolean {
-  const code = codeOf(error);
-  return code === 'ENOTCONN' || code === 'ECONNABORTED';
 }
 
 /** Whether `path` is `directory` or lies in it. Both real. */

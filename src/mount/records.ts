@@ -125,6 +125,11 @@ export function findMounts(): FoundMount[] {
   return found.sort((a, b) => (a.since < b.since ? -1 : 1));
 }
 
+/** Of mounts on `target` (a real path) whose daemons are gone: another mount takes their place. */
+export function removeDeadRecords(target: string): void {
+  for (const mount of findMounts()) if (mount.target === target && !mount.isAlive) removeRecord(mount.file);
+}
+
 /** The mount on `target` (a real path), the last made of several; a live one before a dead one. */
 export function findMount(target: string): FoundMount | undefined {
   const found = findMounts().filter((mount) => mount.target === target && !mount.isDetached);

@@ -32,7 +32,7 @@ export function remount({ options, target, cwd }: MountRequest): void {
 function sentenceOf(error: unknown, path: string): unknown {
   const number = errnoOf(error);
   if (number === errno.EBUSY) {
-    return new PlyfsError('busy', `${path} cannot become read-only: files on it are open for writing; close them first`);
+    return new PlyfsError('target-busy', `${path} cannot become read-only: files on it are open for writing; close them first`);
   }
   if (number === errno.EPERM) return new PlyfsError('rights', `${path} cannot be remounted: that needs root`);
   return error;

@@ -14,7 +14,7 @@ import { setIoFlusher } from '../../sys/process.js';
 import type { FileSystem } from '../../vfs/filesystem.js';
 import type { Attachment, Driver, DriverOptions } from '../driver.js';
 import { isMountFlag, mountFlags } from '../mount-flags.js';
-import { checkTarget, replaceStale, unmountTarget } from '../mount-point.js';
+import { clearTarget, unmountTarget } from '../mount-point.js';
 import { maxWriteBytes } from '../protocol/constants.js';
 
 const devicePath = '/dev/fuse';
@@ -25,8 +25,7 @@ export const directDriver: Driver = {
   name: 'direct',
 
   attach(options: DriverOptions): Attachment {
-    replaceStale(options.target);
-    checkTarget(options.target);
+    clearTarget(options.target);
     const fd = mountHere(options);
     setNonblocking(fd);
     if (!options.isReadOnly) tuneWriteback(options.target);

@@ -11,7 +11,7 @@ import { enableTrace } from '../../observe/trace.js';
 import { setIoFlusher, shareStandardDescriptors } from '../../sys/process.js';
 import type { FileSystem } from '../../vfs/filesystem.js';
 import type { Attachment, Driver, DriverOptions } from '../driver.js';
-import { checkTarget, replaceStale, unmountTarget } from '../mount-point.js';
+import { clearTarget, unmountTarget } from '../mount-point.js';
 import { loadFuseNative, openMount } from './binding.js';
 import { mountWords } from './mount-words.js';
 import { operationNames, Session } from './session.js';
@@ -30,8 +30,7 @@ export const fuseNativeDriver: Driver = {
   attach(options: DriverOptions): Attachment {
     loadFuseNative();
     checkDevice();
-    replaceStale(options.target);
-    checkTarget(options.target);
+    clearTarget(options.target);
     return { fd: -1 };
   },
 
