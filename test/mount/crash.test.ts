@@ -8,6 +8,7 @@ import { direct, kernel, plyfs, processesNaming } from '../support/implementers.
 import { Model } from '../support/model.js';
 import { showData } from '../support/operations.js';
 import { Random } from '../support/random.js';
+import { firstSeed } from '../support/seed.js';
 import { onStage, type Stage } from '../support/stage.js';
 import { formatTree, patternBytes } from '../support/tree.js';
 
@@ -198,7 +199,7 @@ function nameOperation(random: Random): string {
 test('killed at random moments: every acknowledged operation is there, the one under way is done or not', {
   skip: missing,
 }, async (context) => {
-  const seed = Number(process.env.PLYFS_SEED ?? Date.now() % 1_000_000);
+  const seed = firstSeed;
   context.diagnostic(`PLYFS_SEED=${seed}`);
   const random = new Random(seed);
   const lower = `file a = low; dir d; file d/a = da; dir d/c; file d/c/deep pattern=1:100000; dir e; file e/x; symlink e/d -> /nowhere`;

@@ -6,11 +6,11 @@ import { test } from 'node:test';
 import { type Implementer, type ImplementerName, implementers } from '../support/implementers.js';
 import { Model } from '../support/model.js';
 import { type LayerStyle, Random, randomHandleOperation, randomLayer, randomOperation } from '../support/random.js';
+import { firstSeed, isRepeated } from '../support/seed.js';
 import { dropCaches, type Stage, withStage } from '../support/stage.js';
 import { formatTree } from '../support/tree.js';
 
 const seconds = Number(process.env.PLYFS_MODEL_SECONDS ?? 8);
-const firstSeed = Number(process.env.PLYFS_SEED ?? Date.now() % 1_000_000);
 const operationsPerSeed = 300;
 
 /** One seed: layers, operations, comparisons. Throws AssertionError that names seed and operation. */
@@ -33,7 +33,7 @@ async function runSeed(seed: number, takeTurns: readonly Implementer[], style: L
   } catch (error) {
     const story = [`lower0: ${lower[0]}`, `lower1: ${lower[1]}`, `upper: ${upper}`, ...log].join('\n');
     throw new Error(
-      `PLYFS_SEED=${seed} after ${log.length} operations: ${(error as Error).message}\n${process.env.PLYFS_SEED === undefined ? log.slice(-12).join('\n') : story}`,
+      `PLYFS_SEED=${seed} after ${log.length} operations: ${(error as Error).message}\n${isRepeated ? story : log.slice(-12).join('\n')}`,
       {
         cause: error,
       },
@@ -112,7 +112,7 @@ function declare(name: string, turns: readonly ImplementerName[], style: LayerSt
     do {
       openHandles.clear();
       await runSeed(seed++, takeTurns, style);
-    } while (Date.now() < end && process.env.PLYFS_SEED === undefined);
+    } while (Date.now() < end && !isRepeated);
     context.diagnostic(`seeds ${firstSeed} to ${seed - 1}, ${operationsPerSeed} operations each`);
   });
 }

@@ -1,13 +1,12 @@
-/** Random cases, one after the other, until the time is over. The seed of one that fails, or that never ends, is printed: PLYFS_FUZZ_SEED
+/** Random cases, one after the other, until the time is over. The seed of one that fails, or that never ends, is printed: PLYFS_SEED
  *  repeats it, PLYFS_FUZZ_MS sets how long to search (1000). */
 
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
 import { Random } from './random.js';
+import { firstSeed, isRepeated } from './seed.js';
 
 const searchMs = Number(process.env.PLYFS_FUZZ_MS ?? 1000);
-/** The one seed that is asked for. */
-export const onlySeed = process.env.PLYFS_FUZZ_SEED === undefined ? undefined : Number(process.env.PLYFS_FUZZ_SEED);
 /** No case takes so long, on a busy machine either. */
 const endlessMs = 60_000;
 
@@ -18,13 +17,12 @@ export async function search(
   { keptSeeds = [], slowMs = endlessMs }: { keptSeeds?: readonly number[]; slowMs?: number } = {},
 ): Promise<number> {
   const until = Date.now() + searchMs;
-  const first = onlySeed ?? Date.now() & 0x7fffffff;
-  const seeds = onlySeed === undefined ? [...keptSeeds, first] : [onlySeed];
+  const seeds = isRepeated ? [firstSeed] : [...keptSeeds, firstSeed];
   const now = new Float64Array(new SharedArrayBuffer(8));
   const watchdog = watch(what, now);
   let count = 0;
-  for (; seeds.length > 0 || (onlySeed === undefined && Date.now() < until); count++) {
-    const seed = seeds.shift() ?? first + count;
+  for (; seeds.length > 0 || (!isRepeated && Date.now() < until); count++) {
+    const seed = seeds.shift() ?? firstSeed + count;
     now[0] = seed;
     const begin = Date.now();
     try {
@@ -32,7 +30,7 @@ export async function search(
       assert.ok(Date.now() - begin < slowMs, `took ${Date.now() - begin} ms`);
     } catch (error) {
       const why = (error as Error).stack?.slice(0, 2000);
-      throw new Error(`${what}: PLYFS_FUZZ_SEED=${seed} fails: ${why}`, { cause: error });
+      throw new Error(`${what}: PLYFS_SEED=${seed} fails: ${why}`, { cause: error });
     }
   }
   await watchdog.terminate();
@@ -46,7 +44,7 @@ function watch(what: string, now: Float64Array): Worker {
     let last = -1;
     setInterval(() => {
       if (now[0] === last) {
-        require('node:fs').writeSync(2, what + ': PLYFS_FUZZ_SEED=' + last + ' does not end\\n');
+        require('node:fs').writeSync(2, what + ': PLYFS_SEED=' + last + ' does not end\\n');
         process.kill(process.pid, 'SIGKILL');
       }
       last = now[0];

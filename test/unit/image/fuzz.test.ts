@@ -17,11 +17,11 @@ import { Catalog } from '../../../src/store/catalog.js';
 import { Store } from '../../../src/store/store.js';
 import { archiveOf, layerWith, legacyArchive, ociArchive, partsOf } from '../../support/archive-bytes.js';
 import { Random } from '../../support/random.js';
+import { firstSeed as seed } from '../../support/seed.js';
 import { rawTar } from '../../support/tar-bytes.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'plyfs-fuzz-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
-const seed = Number(process.env.PLYFS_FUZZ_SEED ?? Date.now() % 1_000_000);
 const rounds = Number(process.env.PLYFS_FUZZ_ROUNDS ?? 150);
 
 const words = [
@@ -71,7 +71,7 @@ function check(name: string, round: number, act: () => unknown): void {
   try {
     act();
   } catch (error) {
-    assert.ok(isRefusal(error), `${name}, PLYFS_FUZZ_SEED=${seed}, round ${round}: ${(error as Error).stack}`);
+    assert.ok(isRefusal(error), `${name}, PLYFS_SEED=${seed}, round ${round}: ${(error as Error).stack}`);
   }
 }
 
@@ -121,9 +121,9 @@ test('archives spoiled at random are read or refused, and the store stays whole'
         for (const entry of image.walk()) if (entry.kind === 'file') image.readFile(entry.pathBytes);
       }
     } catch (error) {
-      assert.ok(isRefusal(error), `PLYFS_FUZZ_SEED=${seed}, round ${round}: ${(error as Error).stack}`);
+      assert.ok(isRefusal(error), `PLYFS_SEED=${seed}, round ${round}: ${(error as Error).stack}`);
       assert.equal(JSON.stringify([...store.catalog().names]), before);
     }
-    assert.deepEqual(readdirSync(store.path('tmp')), [], `PLYFS_FUZZ_SEED=${seed}, round ${round}`);
+    assert.deepEqual(readdirSync(store.path('tmp')), [], `PLYFS_SEED=${seed}, round ${round}`);
   }
 });

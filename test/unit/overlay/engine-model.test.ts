@@ -5,11 +5,11 @@ import { test } from 'node:test';
 import { openEngine } from '../../support/in-process.js';
 import { Model } from '../../support/model.js';
 import { Random, randomHandleOperation, randomLayer, randomOperation } from '../../support/random.js';
+import { firstSeed, isRepeated } from '../../support/seed.js';
 import { onStage } from '../../support/stage.js';
 import { formatTree, type TreeLine } from '../../support/tree.js';
 
 const seconds = Number(process.env.PLYFS_MODEL_SECONDS ?? 8);
-const firstSeed = Number(process.env.PLYFS_SEED ?? Date.now() % 1_000_000);
 
 /** Without times, and without the names of lower files that were whited out before the engine was opened: see native-notes. */
 function comparable(lines: TreeLine[]): string {
@@ -55,12 +55,9 @@ async function runSeed(seed: number): Promise<void> {
       assert.equal(comparable(view.dump()), model.dump());
     } catch (error) {
       const story = [`lower0: ${lower[0]}`, `lower1: ${lower[1]}`, `upper: ${upper}`, ...log].join('\n');
-      throw new Error(
-        `PLYFS_SEED=${seed}: ${(error as Error).message}\n${process.env.PLYFS_SEED === undefined ? log.slice(-12).join('\n') : story}`,
-        {
-          cause: error,
-        },
-      );
+      throw new Error(`PLYFS_SEED=${seed}: ${(error as Error).message}\n${isRepeated ? story : log.slice(-12).join('\n')}`, {
+        cause: error,
+      });
     } finally {
       view.close();
     }
@@ -75,7 +72,7 @@ test('the engine in process does what the model does', {
   let seed = firstSeed;
   try {
     do await runSeed(seed++);
-    while (Date.now() < end && process.env.PLYFS_SEED === undefined);
+    while (Date.now() < end && !isRepeated);
   } finally {
     process.umask(umask);
   }

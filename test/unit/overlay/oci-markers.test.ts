@@ -10,6 +10,7 @@ import { openEngine } from '../../support/in-process.js';
 import { Model } from '../../support/model.js';
 import { Random, randomHandleOperation, randomLayer, randomOperation } from '../../support/random.js';
 import { needsRoot } from '../../support/scratch.js';
+import { firstSeed, isRepeated } from '../../support/seed.js';
 import { onStage } from '../../support/stage.js';
 import { formatTree, parseTree, type TreeLine } from '../../support/tree.js';
 
@@ -67,7 +68,9 @@ async function runSeed(seed: number, disk: string): Promise<void> {
       assert.equal(comparable(view.dump()), comparable(parseTree(model.dump())));
       assert.deepEqual(readdirSync(join(work, 'work')), [], 'leftovers');
     } catch (error) {
-      throw new Error(`seed ${seed}: ${(error as Error).message}\n${lower.join('\n--\n')}\n${log.join('\n')}`, { cause: error });
+      throw new Error(`PLYFS_SEED=${seed}: ${(error as Error).message}\n${lower.join('\n--\n')}\n${log.join('\n')}`, {
+        cause: error,
+      });
     } finally {
       view.close();
     }
@@ -78,7 +81,8 @@ test('an upper without extended attributes does what the model does', { skip: ne
   onDisk('ramfs', '', async (disk) => {
     delete process.env.PLYFS_TEST_DIR;
     const until = Date.now() + seconds * 1000;
-    for (let seed = Number(process.env.PLYFS_SEED ?? Date.now() % 1_000_000); Date.now() < until; seed++)
-      await runSeed(seed, disk);
+    let seed = firstSeed;
+    do await runSeed(seed++, disk);
+    while (Date.now() < until && !isRepeated);
   }),
 );

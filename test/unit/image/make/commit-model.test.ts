@@ -18,11 +18,11 @@ import { openEngine } from '../../../support/in-process.js';
 import { Model } from '../../../support/model.js';
 import { Random, randomLayer, randomOperation } from '../../../support/random.js';
 import { needsRoot } from '../../../support/scratch.js';
+import { firstSeed, isRepeated } from '../../../support/seed.js';
 import { onStage, type Stage } from '../../../support/stage.js';
 import { indexOf } from '../../../support/tar-fixture.js';
 
 const seconds = Number(process.env.PLYFS_MODEL_SECONDS ?? 5);
-const firstSeed = Number(process.env.PLYFS_SEED ?? Date.now() % 1_000_000);
 const batches = 4;
 const operationsPerBatch = 50;
 
@@ -116,7 +116,7 @@ async function runSeed(seed: number): Promise<void> {
       check(stage, false);
     } catch (error) {
       const story = [`lower0: ${lower[0]}`, `lower1: ${lower[1]}`, `upper: ${upper}`, ...log].join('\n');
-      throw new Error(`PLYFS_SEED=${seed}: ${(error as Error).message}\n${process.env.PLYFS_SEED === undefined ? '' : story}`, {
+      throw new Error(`PLYFS_SEED=${seed}: ${(error as Error).message}\n${isRepeated ? story : ''}`, {
         cause: error,
       });
     }
@@ -129,7 +129,7 @@ test('after any operations a commit is the view', { skip: needsRoot }, async (co
   let seed = firstSeed;
   try {
     do await runSeed(seed++);
-    while (Date.now() < end && process.env.PLYFS_SEED === undefined);
+    while (Date.now() < end && !isRepeated);
   } finally {
     process.umask(umask);
   }

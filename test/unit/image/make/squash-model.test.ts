@@ -18,12 +18,12 @@ import { TreeView } from '../../../../src/image/tree/tree-view.js';
 import { TarLayer } from '../../../../src/layers/tar/tar-layer.js';
 import { Random, randomLayer } from '../../../support/random.js';
 import { linksOf } from '../../../support/same-tree.js';
+import { firstSeed, isRepeated } from '../../../support/seed.js';
 import { indexOf } from '../../../support/tar-fixture.js';
 import { parseTree } from '../../../support/tree.js';
 import { tarOfTree } from '../../../support/tree-tar.js';
 
 const seconds = Number(process.env.PLYFS_MODEL_SECONDS ?? 3);
-const firstSeed = Number(process.env.PLYFS_SEED ?? Date.now() % 1_000_000);
 
 const scratch = mkdtempSync(join(tmpdir(), 'plyfs-squash-model-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -93,7 +93,7 @@ function runSeed(seed: number): void {
       squashed.close();
     }
   } catch (error) {
-    const story = process.env.PLYFS_SEED === undefined ? '' : texts.join('\n');
+    const story = isRepeated ? texts.join('\n') : '';
     throw new Error(`PLYFS_SEED=${seed}: ${(error as Error).message}\n${story}`, { cause: error });
   } finally {
     for (const layer of stack) layer.close();
@@ -104,6 +104,6 @@ test('squashed at any layer, a random image is the same tree; moved onto its own
   const end = Date.now() + seconds * 1000;
   let seed = firstSeed;
   do runSeed(seed++);
-  while (Date.now() < end && process.env.PLYFS_SEED === undefined);
+  while (Date.now() < end && !isRepeated);
   context.diagnostic(`seeds ${firstSeed} to ${seed - 1}`);
 });

@@ -9,6 +9,7 @@ import { DirectoryLayer } from '../../../../src/layers/directory/directory-layer
 import { buildTree } from '../../../support/fixture.js';
 import { Model } from '../../../support/model.js';
 import { Random, randomLayer } from '../../../support/random.js';
+import { firstSeed as seed } from '../../../support/seed.js';
 import { type RawEntry, rawTar } from '../../../support/tar-bytes.js';
 import { layerOf, tempDirectory } from '../../../support/tar-fixture.js';
 import { assertTree, formatTree } from '../../../support/tree.js';
@@ -18,8 +19,7 @@ import { dumpStack } from '../../../support/view-dump.js';
 const asRoot = process.getuid?.() === 0 ? false : 'only root may chown';
 
 test('random stacks of tars are the trees that directories and the model give', { skip: asRoot }, (t) => {
-  const seed = Number(process.env.PLYFS_TEST_SEED ?? Date.now() & 0xffffff);
-  t.diagnostic(`PLYFS_TEST_SEED=${seed}`);
+  t.diagnostic(`PLYFS_SEED=${seed}`);
   for (let round = 0; round < 40; round++) {
     const random = new Random(seed + round);
     const layers = Array.from({ length: 1 + random.below(4) }, () =>
@@ -32,7 +32,7 @@ test('random stacks of tars are the trees that directories and the model give', 
         true,
       ),
     );
-    assert.equal(tars, expected, `seed ${seed + round}: tars`);
+    assert.equal(tars, expected, `PLYFS_SEED=${seed + round}: tars`);
     const root = tempDirectory(t);
     const descriptors = new Descriptors(200);
     const directories = layers.map((layer, i) => {
@@ -41,13 +41,12 @@ test('random stacks of tars are the trees that directories and the model give', 
       buildTree(path, layer, 'wh');
       return new DirectoryLayer(path, path, descriptors);
     });
-    assert.equal(formatTree(dumpStack(directories)), tars, `seed ${seed + round}: directories`);
+    assert.equal(formatTree(dumpStack(directories)), tars, `PLYFS_SEED=${seed + round}: directories`);
   }
 });
 
 test('names that are asked for one by one are those that the whole directory shows', { skip: asRoot }, (t) => {
-  const seed = Number(process.env.PLYFS_TEST_SEED ?? Date.now() & 0xffffff);
-  t.diagnostic(`PLYFS_TEST_SEED=${seed}`);
+  t.diagnostic(`PLYFS_SEED=${seed}`);
   for (let round = 0; round < 40; round++) {
     const random = new Random(seed + round);
     const layers = Array.from({ length: 1 + random.below(5) }, () =>
@@ -59,7 +58,7 @@ test('names that are asked for one by one are those that the whole directory sho
     );
     const names = new Set(['missing', ...paths.map((path) => path.slice(path.lastIndexOf('/') + 1))]);
     const tars = layers.map((layer) => layerOf(t, tarOfTree(layer)));
-    assert.equal(formatTree(dumpStack(tars, false, [...names])), expected, `seed ${seed + round}: tars`);
+    assert.equal(formatTree(dumpStack(tars, false, [...names])), expected, `PLYFS_SEED=${seed + round}: tars`);
     const root = tempDirectory(t);
     const descriptors = new Descriptors(200);
     const directories = layers.map((layer, i) => {
@@ -67,7 +66,7 @@ test('names that are asked for one by one are those that the whole directory sho
       buildTree(join(root, String(i)), layer, 'wh');
       return new DirectoryLayer(String(i), join(root, String(i)), descriptors);
     });
-    assert.equal(formatTree(dumpStack(directories, false, [...names])), expected, `seed ${seed + round}: directories`);
+    assert.equal(formatTree(dumpStack(directories, false, [...names])), expected, `PLYFS_SEED=${seed + round}: directories`);
   }
 });
 
