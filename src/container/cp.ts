@@ -8,13 +8,13 @@ import { dirType } from '../base/mode.js';
 import { type Name, nameFromText, textFromName } from '../base/name.js';
 import { openContainer, openDirectoryTree } from '../image/find/open-tree.js';
 import type { NodeNumber, TreeView } from '../image/tree/tree-view.js';
-import { flushUpper } from '../mount/flush.js';
 import { type Container, getContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 import { mountOf } from './containers.js';
 import { UpperTarget } from './cp-into-upper.js';
 import { openTarStream, tarOfNode } from './cp-tar.js';
 import { type CopyTarget, DiskTarget } from './cp-target.js';
+import { flushUpper } from './flush.js';
 
 export interface CopyOptions {
   /** Owners stay; otherwise files belong to root in a container, and to the caller on this machine. */
@@ -63,7 +63,7 @@ function placeOf(text: string): { container: string | undefined; path: string } 
 }
 
 async function copyOut(container: Container, path: string, to: string, store: Store, options: CopyOptions): Promise<string[]> {
-  flushUpper(container.upper);
+  await flushUpper(container.upper);
   const opened = await openContainer(store, container);
   try {
     const node = opened.tree.get(nameFromText(path), options.follow || path.endsWith('/') || path.endsWith('/.'));
@@ -85,7 +85,7 @@ async function copyToTar(
   options: CopyOptions,
   write: TarStreams['write'],
 ): Promise<string[]> {
-  flushUpper(container.upper);
+  await flushUpper(container.upper);
   const opened = await openContainer(store, container);
   try {
     const node = opened.tree.get(nameFromText(path), options.follow || path.endsWith('/') || path.endsWith('/.'));
@@ -114,7 +114,7 @@ async function copyIn(
   options: CopyOptions,
 ): Promise<string[]> {
   try {
-    flushUpper(container.upper);
+    await flushUpper(container.upper);
     const { isDirectory, parent, name } = await findIn(store, container, to);
     const place = destinationOf(local.source, to, isDirectory);
     const mount = mountOf(container);

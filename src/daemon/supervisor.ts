@@ -1,12 +1,12 @@
 /** The main thread of a mount's process: makes the mount, steps into the background, and stays to handle signals, control requests and
  *  the end. Requests of the kernel are served by another thread (serving.ts), which blocks; nothing here may touch the mount. */
 
-import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { PlyfsError } from '../base/errors.js';
 import type { Driver } from '../fuse/driver.js';
 import { type ControlAnswer, type ControlRequest, listenForControl } from '../mount/control.js';
+import { flushMount } from '../mount/flush.js';
 import { prepareMount } from '../mount/mount-checks.js';
 import type { MountOptions } from '../mount/mount-option-values.js';
 import type { ImageRequest, MountedImage, MountRequest, PreparedMount } from '../mount/mount-request.js';
@@ -198,11 +198,19 @@ class Supervisor {
       this.driver.detach(driverOptions, false);
     } catch (error) {
       if (!(error instanceof PlyfsError)) throw error;
-      if (!driverOptions.isVolatile) await flush(driverOptions.target);
+      if (!driverOptions.isVolatile) await this.flushQuietly();
       this.driver.detach(driverOptions, true);
     }
     // When the serving thread ends, `stay` ends the process.
     setTimeout(() => this.end(0, false), graceMs);
+  }
+
+  private async flushQuietly(): Promise<void> {
+    try {
+      await flushMount(this.record, syncMs);
+    } catch (error) {
+      log('warn', explain(error));
+    }
   }
 
   private async hold(forMs: number): Promise<ControlAnswer> {
@@ -262,18 +270,6 @@ function newRecord(prepared: PreparedMount, socket: string, logFile: string | un
     log: logFile,
     socket,
   };
-}
-
-/** Dirty pages of the mount reach the serving thread. In a child: this process must not touch the mount. */
-function flush(target: string): Promise<void> {
-  return new Promise((resolve) => {
-    const child = spawn('sync', ['-f', target], { stdio: 'ignore', timeout: syncMs, killSignal: 'SIGKILL' });
-    child.on('error', (error) => {
-      log('warn', `${target} was not flushed: ${error.message}`);
-      resolve();
-    });
-    child.on('exit', () => resolve());
-  });
 }
 
 function explain(error: unknown): string {

@@ -13,7 +13,7 @@ export async function whileHeld<T>(
   limitMs: number,
   read: (passes: boolean) => T | Promise<T>,
 ): Promise<{ result: T; heldMs: number; isStill: boolean }> {
-  flushMount(mount, limitMs);
+  await flushMount(mount, limitMs);
   const held = await askMount(mount.socket, { command: 'hold', forMs: limitMs });
   const passes = typeof held === 'object' && held !== null && 'passes' in held && held.passes === true;
   const begin = performance.now();

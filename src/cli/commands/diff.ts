@@ -3,10 +3,10 @@
 import { PlyfsError } from '../../base/errors.js';
 import { kindName } from '../../base/mode.js';
 import { textFromName } from '../../base/name.js';
+import { flushContainer, flushUpper } from '../../container/flush.js';
 import { type Change, diffTrees } from '../../image/changes/diff.js';
 import { locateImage } from '../../image/find/locate.js';
 import { type OpenedTree, openTree, openUpper } from '../../image/find/open-tree.js';
-import { flushContainer, flushUpper } from '../../mount/flush.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { shownName, writeBytes } from '../file-text.js';
@@ -50,8 +50,8 @@ export const command = newCommand(
   });
 
 async function changesOf(store: Store, a: string | undefined, b: string | undefined, options: Options): Promise<Change[]> {
-  for (const name of [a, b]) if (name !== undefined) flushContainer(store, name);
-  if (options.upper !== undefined) flushUpper(options.upper);
+  for (const name of [a, b]) if (name !== undefined) await flushContainer(store, name);
+  if (options.upper !== undefined) await flushUpper(options.upper);
   if (a !== undefined && b !== undefined) return between(await openTree(store, a), () => openTree(store, b), options);
   const opened = await openOne(store, a, options);
   try {

@@ -1,11 +1,11 @@
 /** plyfs export: a whole tree as one tar. */
 
 import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
+import { flushContainer } from '../../container/flush.js';
 import { openTree } from '../../image/find/open-tree.js';
 import { exportTree } from '../../image/make/export.js';
 import { sourceDateEpoch } from '../../image/make/new-image.js';
 import { writeOut } from '../../image/make/write-out.js';
-import { flushContainer } from '../../mount/flush.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { refuseTerminal, toStandardOutput } from '../standard-output.js';
@@ -28,7 +28,7 @@ export const command = newCommand(
   .action(async (name: string, options: Options) => {
     if (options.output === undefined) refuseTerminal('name a file with -o, or use a pipe');
     const store = new Store();
-    flushContainer(store, name);
+    await flushContainer(store, name);
     const opened = await openTree(store, name, options.platform);
     try {
       const chunks = exportTree(opened.tree, {
