@@ -39,7 +39,7 @@ export class Bytes {
     const type = view.tree.nodes.type(node);
     if ((flags & O_ACCMODE) !== O_RDONLY) {
       if (type === dirType.dir) throw new FsError(errno.EISDIR);
-      void view.upper;
+      view.mustBeWritable();
     }
     if (type !== dirType.reg) return;
     if ((flags & O_TRUNC) !== 0) {

@@ -34,17 +34,19 @@ const inlineCopyMax = 1 << 20;
 
 export class CopyUp {
   private readonly underWay = new Map<NodeIndex, Deferred>();
-  /** Told of a node that a copy under way had kept alive: one reference to take back. */
-  onCopied: ((node: NodeIndex) => void) | undefined;
 
-  constructor(private readonly view: View) {}
+  /** `onCopied` is told of a node that a copy under way had kept alive: one reference to take back. */
+  constructor(
+    private readonly view: View,
+    private readonly onCopied: (node: NodeIndex) => void,
+  ) {}
 
   /** Makes the node upper if it is not. Of a regular file only the first `keep` bytes are copied: the caller truncates it there.
    *  Throws Deferred while a large file is being copied. FsError EROFS, ENOSPC, EIO... : then nothing has changed. */
   ensure(node: NodeIndex, keep = Number.MAX_SAFE_INTEGER): void {
     const { view } = this;
     if (view.isUpper(node)) return;
-    void view.upper;
+    view.mustBeWritable();
     const { nodes } = view.tree;
     if (nodes.isDirectory(node)) {
       this.copyDirectory(node);
@@ -181,7 +183,7 @@ export class CopyUp {
         view.upper.discard(made);
         throw error;
       } finally {
-        this.onCopied?.(node);
+        this.onCopied(node);
       }
     });
     this.underWay.set(node, deferred);

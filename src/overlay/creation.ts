@@ -66,9 +66,9 @@ export class Creation {
   vacancy(parent: NodeIndex, name: Name): { directory: Directory; entry: EntryIndex } {
     this.checkName(name);
     const directory = this.view.livingDirectory(parent);
-    void this.view.upper;
+    this.view.mustBeWritable();
     const entry = this.view.tree.names.find(directory.node, name);
-    if (entry !== 0 && this.view.tree.names.node(entry) !== 0) throw new FsError(errno.EEXIST);
+    if (this.view.tree.names.node(entry) !== 0) throw new FsError(errno.EEXIST);
     return { directory, entry };
   }
 

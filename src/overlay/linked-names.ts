@@ -21,7 +21,7 @@ export function findOtherNames(view: View, node: NodeIndex, ino: number): void {
 
 function joinIfSame(view: View, node: NodeIndex, entry: EntryIndex): void {
   const { tree } = view;
-  const other = entry === 0 ? 0 : tree.names.node(entry);
+  const other = tree.names.node(entry);
   if (other === 0 || other === node || tree.nodes.isDirectory(other) || view.isUpper(other)) return;
   const isSame = tree.nodes.layer(other) === tree.nodes.layer(node) && tree.nodes.ino(other) === tree.nodes.ino(node);
   if (isSame) view.union.statEntry(entry);
@@ -63,7 +63,7 @@ function searchBelow(view: View, node: NodeIndex, directory: Directory): void {
 function childDirectories(view: View, directory: Directory): NodeIndex[] {
   const { names, nodes } = view.tree;
   const { children, used } = view.union.loaded(directory.node);
-  return Array.from(children.subarray(0, used), (entry) => (entry === 0 ? 0 : names.node(entry))).filter(
+  return Array.from(children.subarray(0, used), (entry) => names.node(entry)).filter(
     (child) => child !== 0 && nodes.isDirectory(child),
   );
 }

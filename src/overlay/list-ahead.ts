@@ -23,8 +23,7 @@ export class ReadAhead {
     if (directory.subdirectories === 0 || this.candidates.length > candidatesMax) return;
     const { names, nodes } = this.view.tree;
     for (let i = directory.used - 1; i >= 0; i--) {
-      const entry = directory.children[i]!;
-      const node = entry === 0 ? 0 : names.node(entry);
+      const node = names.node(directory.children[i]!);
       if (node !== 0 && nodes.isDirectory(node) && !this.view.tree.directory(node).isLoaded) this.candidates.push(node);
     }
   }

@@ -31,6 +31,7 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
     layers: upper === undefined ? lower : [upper, ...lower],
     hasUpper: upper !== undefined,
     counters,
+    onDrop: (node) => files.drop(node),
     ...(upper === undefined ? {} : { originOf: (dir, name) => upper.originOf(dir, name) }),
   });
   const files = new OpenFiles(union, upper, Math.min(2048, Math.floor(limit / 3)));

@@ -39,7 +39,7 @@ export class OverlayFs implements FileSystem {
     readonly view: View,
     private readonly onDestroy: () => void,
   ) {
-    this.copyUp = new CopyUp(view);
+    this.copyUp = new CopyUp(view, (node) => this.removal.forget(node, 1));
     this.creation = new Creation(view, this.copyUp);
     this.removal = new Removal(view, this.copyUp);
     this.renaming = new Rename(view, this.copyUp, this.creation, this.removal);
@@ -48,8 +48,6 @@ export class OverlayFs implements FileSystem {
     this.bytes = new Bytes(view, this.copyUp, this.changes);
     this.ahead = new ReadAhead(view);
     this.memory = new Memory(view, view.config.namesMax ?? namesMaxDefault);
-    this.copyUp.onCopied = (node) => this.removal.forget(node, 1);
-    view.union.onDrop = (node) => view.files.drop(node);
   }
 
   get isReadOnly(): boolean {
@@ -64,14 +62,12 @@ export class OverlayFs implements FileSystem {
     if (name.length > nameMax) throw new FsError(errno.ENAMETOOLONG);
     counters.add('lookups');
     const touchedBefore = layersTouched(counters);
-    const directory = view.directory(parent);
-    const entry = tree.names.find(directory.node, name);
-    const isMiss = entry === 0 || tree.names.node(entry) === 0;
-    const node = isMiss ? 0 : view.union.statEntry(entry);
+    const entry = tree.shown(view.directory(parent), name);
+    const node = entry === 0 ? 0 : view.union.statEntry(entry);
     const touched = layersTouched(counters) - touchedBefore;
     if (touched === 0) counters.add('lookupsFromMemory');
     else counters.add('layersTouched', touched);
-    if (isMiss) {
+    if (entry === 0) {
       counters.add('lookupMisses');
       return undefined;
     }
@@ -214,7 +210,6 @@ export class OverlayFs implements FileSystem {
     if (offset < 2 && !sink('..' as Name, undefined, this.parentIno(node), dirType.dir, 2)) return;
     for (let place = directory.placeFrom(Math.max(0, offset - 2)); place < directory.used; place++) {
       const entry = directory.children[place]!;
-      if (entry === 0) continue;
       const child = tree.names.node(entry);
       if (child === 0) continue;
       const next = directory.positionAt(place) + 3;

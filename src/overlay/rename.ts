@@ -50,12 +50,12 @@ export class Rename {
     const { names } = this.view.tree;
     const directory = this.view.directory(parent);
     const entry = names.find(directory.node, name);
-    return { directory, name, entry, node: entry === 0 ? 0 : names.node(entry) };
+    return { directory, name, entry, node: names.node(entry) };
   }
 
   private check(from: End, to: End, flags: number): void {
     const { view } = this;
-    void view.upper;
+    view.mustBeWritable();
     const isExchange = (flags & RENAME_EXCHANGE) !== 0;
     if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) throw new FsError(errno.EINVAL);
     if (isExchange && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) !== 0) throw new FsError(errno.EINVAL);
@@ -79,10 +79,9 @@ export class Rename {
     crashPoint('rename-move');
     this.moveOnDisk(from, to, hides);
     crashPoint('rename-done');
-    const moved = from.node;
-    this.placeName(from, to, view.hidesLower(from.entry) || leavesWhiteout);
+    this.placeName(from, to, hides);
     if (to.node !== 0) this.removal.lostName(to.node);
-    this.moved(moved, to);
+    this.moved(from.node, to);
   }
 
   /** Makes both directories and what moves upper, and marks a directory so that it shows the same at its new place. */

@@ -44,6 +44,11 @@ export class View {
     return this.writable;
   }
 
+  /** EROFS where there is no upper, before anything else is found wrong. */
+  mustBeWritable(): void {
+    if (this.isReadOnly) throw new FsError(errno.EROFS);
+  }
+
   /** The directory with its names; ENOTDIR. */
   directory(node: NodeIndex): Directory {
     if (!this.tree.nodes.isDirectory(node)) throw new FsError(errno.ENOTDIR);
@@ -62,8 +67,8 @@ export class View {
 
   /** The entry of a name that shows; ENOENT. */
   entry(directory: Directory, name: Name): EntryIndex {
-    const entry = this.tree.names.find(directory.node, name);
-    if (entry === 0 || this.tree.names.node(entry) === 0) throw new FsError(errno.ENOENT);
+    const entry = this.tree.shown(directory, name);
+    if (entry === 0) throw new FsError(errno.ENOENT);
     return entry;
   }
 

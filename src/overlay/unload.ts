@@ -40,8 +40,7 @@ export class Memory {
     const { nodes, names } = tree;
     if (directory.node !== rootIndex && nodes.entry(directory.node) === 0) return false;
     for (let i = 0; i < directory.used; i++) {
-      const entry = directory.children[i]!;
-      const node = entry === 0 ? 0 : names.node(entry);
+      const node = names.node(directory.children[i]!);
       if (node === 0) continue;
       if (nodes.references(node) > 0 || nodes.has(node, nodeFlag.isLinked | nodeFlag.hasPlace)) return false;
       if (nodes.isDirectory(node) && tree.directory(node).isLoaded) return false;

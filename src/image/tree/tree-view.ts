@@ -110,7 +110,7 @@ export class TreeView {
     const entries: ViewEntry[] = [];
     for (let i = 0; i < used; i++) {
       const entry = children[i]!;
-      if (entry === 0 || tree.names.node(entry) === 0) continue;
+      if (tree.names.node(entry) === 0) continue;
       const node = this.statIfThere(entry);
       if (node !== undefined) entries.push({ name: tree.names.name(entry), type: tree.nodes.type(node), node });
     }

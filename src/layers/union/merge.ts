@@ -25,6 +25,8 @@ export interface UnionOptions {
   counters: Counters;
   /** The inode number, in its layer's space, of the object that an upper object was copied up from (overlay.origin). */
   originOf?: (dir: LayerDir, name: Name) => { space: string; ino: number } | undefined;
+  /** Told of each node that goes with its unloaded directory. */
+  onDrop?: (node: NodeIndex) => void;
 }
 
 export class Merge {

@@ -28,7 +28,7 @@ const POSITION = 4;
 
 export class NameTable {
   private rows = new Uint32Array(1024 * words);
-  private used = 1;
+  private used = 1; // row 0 stays zeros
   private freeRow = 0; // chain of free rows through NODE
   private live = 0;
   private buckets = new Uint32Array(2048);
@@ -112,6 +112,7 @@ export class NameTable {
     const start = this.rows[entry * words + NAME_AT]!;
     return nameFromBytes(this.text, start, start + (this.rows[entry * words + LENGTH_FLAGS]! & 0xffff));
   }
+  /** What the name shows: 0 where it is covered, and for entry 0. */
   node(entry: EntryIndex): NodeIndex {
     return this.rows[entry * words + NODE]!;
   }

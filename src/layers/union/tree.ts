@@ -153,6 +153,12 @@ export class Tree {
     this.nodes.remove(node);
   }
 
+  /** The entry of `name` if it shows in the directory; 0 where there is none or it is covered. PRE: the name is known if it is there. */
+  shown(directory: Directory, name: Name): EntryIndex {
+    const entry = this.names.find(directory.node, name);
+    return this.names.node(entry) === 0 ? 0 : entry;
+  }
+
   /** Adds a name that shows (or, with `node` 0, one that does not). */
   addEntry(directory: Directory, name: Name, node: NodeIndex, flags: number): EntryIndex {
     const entry = this.names.add(directory.node, name, node, flags);

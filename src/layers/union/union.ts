@@ -28,14 +28,14 @@ export class Union {
   readonly lowerLinks: LowerLinks;
   /** Where the bytes of a node are that does not lie where its names are (L-8), or has lost its name but not its last user. */
   private readonly places = new Map<NodeIndex, Place>();
-  /** Told of each node that goes with its unloaded directory. */
-  onDrop: ((node: NodeIndex) => void) | undefined;
+  private readonly onDrop: ((node: NodeIndex) => void) | undefined;
   private readonly attributes = new Attributes();
 
   constructor(options: UnionOptions) {
     this.layers = options.layers;
     this.hasUpper = options.hasUpper;
     this.counters = options.counters;
+    this.onDrop = options.onDrop;
     const below = new Below(options.layers);
     this.lowerLinks = new LowerLinks(options.layers, this.hasUpper ? 1 : 0, below);
     this.inodes = new InodeNumbers(this.layers.map((layer) => layer.inodeSpace));
@@ -60,9 +60,7 @@ export class Union {
 
   /** The entry that shows as `name`; 0 where there is none. */
   resolve(node: NodeIndex, name: Name): EntryIndex {
-    const directory = this.loaded(node);
-    const entry = this.tree.names.find(directory.node, name);
-    return entry !== 0 && this.tree.names.node(entry) !== 0 ? entry : 0;
+    return this.tree.shown(this.loaded(node), name);
   }
 
   /** As resolve, in a tree that nobody changes: where the directory is not loaded this name alone is looked for, at a few steps a layer. */
@@ -71,8 +69,7 @@ export class Union {
     const isKnown = directory.isLoaded || this.tree.names.find(node, name) !== 0;
     // A longer name is nowhere, and no system call takes a NUL.
     if (!isKnown && name.length <= nameMax && !name.includes('\0')) this.mergeKnown(directory, [name]);
-    const entry = this.tree.names.find(node, name);
-    return entry !== 0 && this.tree.names.node(entry) !== 0 ? entry : 0;
+    return this.tree.shown(directory, name);
   }
 
   /** A directory of the upper with the names that the upper itself has in it, whiteouts included, and what its marks make of its branches;
