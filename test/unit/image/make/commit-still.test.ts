@@ -189,7 +189,11 @@ test('files that are written to past the daemon during the hold are taken again 
   assert.equal(store.catalog().images.size, 1);
   assert.deepEqual(readdirSync(store.path('tmp')), []);
   write('before');
-  setTimeout(() => write('during'), 1);
-  await commitUpper(store, upper, image, 'web', { reference: 'app:2', whileStill: changing({}, true).whileStill });
+  const whileStill: WhileStill = (read) => {
+    const result = read(true);
+    write('during');
+    return result;
+  };
+  await commitUpper(store, upper, image, 'web', { reference: 'app:2', whileStill });
   await assertSameTree(store, 'web', 'app:2', 'the state in which nobody wrote');
 });
