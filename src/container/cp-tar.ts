@@ -1,6 +1,6 @@
 /** `plyfs cp` with `-`: a tar on standard output instead of files here, or one on standard input. */
 
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { openSync, rmSync, writeSync } from 'node:fs';
 import { PlyfsError } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
@@ -10,6 +10,7 @@ import { type NodeNumber, TreeView } from '../image/tree/tree-view.js';
 import { TarLayer } from '../layers/tar/tar-layer.js';
 import { scanTar } from '../layers/tar/tar-scan.js';
 import type { Store } from '../store/store.js';
+import { OwnedFd } from '../sys/owned-fd.js';
 import { decompressed } from '../tar/decompress.js';
 import { TarWriter } from '../tar/writer.js';
 
@@ -31,17 +32,17 @@ function* entriesBelow(tree: TreeView, entries: TreeEntries, node: NodeNumber, p
 export async function openTarStream(store: Store, stream: AsyncIterable<Buffer>): Promise<{ tree: TreeView; close: () => void }> {
   store.ensure();
   const path = store.temporary();
-  const fd = openSync(path, 'wx+', 0o600);
+  const fd = new OwnedFd(openSync(path, 'wx+', 0o600), 'standard input');
   rmSync(path);
   try {
     const label = 'standard input';
-    const size = await namingAsync(label, () => keep(stream, fd));
+    const size = await namingAsync(label, () => keep(stream, fd.number));
     if (size === 0) throw new PlyfsError('truncated', `${label} is empty: it is no tar`);
-    const { index } = naming(label, () => scanTar(fd, 0, size));
-    const tree = new TreeView(label, [new TarLayer(label, index, { fd, start: 0, close: () => closeSync(fd) })]);
+    const { index } = naming(label, () => scanTar(fd.number, 0, size));
+    const tree = new TreeView(label, [new TarLayer(label, index, fd, 0)]);
     return { tree, close: () => tree.close() };
   } catch (error) {
-    closeSync(fd);
+    fd.close();
     throw error;
   }
 }

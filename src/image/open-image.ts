@@ -92,12 +92,13 @@ export async function openImage(pathOrName: string, options: OpenImageOptions = 
 export class Image implements Disposable {
   /** Bottom first. */
   readonly layers: readonly ImageLayer[];
+  private isClosed = false;
 
   constructor(
     private readonly located: LocatedImage,
-    private readonly view: View,
+    private readonly opened: View,
   ) {
-    this.layers = [...view.stack].reverse().map(({ layer, number, diffId, history }) => ({
+    this.layers = [...opened.stack].reverse().map(({ layer, number, diffId, history }) => ({
       number,
       diffId,
       history,
@@ -105,6 +106,11 @@ export class Image implements Disposable {
       contentBytes: contentBytesOf(layer.index),
       entries: layer.index.entries - 1,
     }));
+  }
+
+  private get view(): View {
+    if (this.isClosed) throw new PlyfsError('closed', `${this.located.label} is closed: open it again`);
+    return this.opened;
   }
 
   /** Digest of the config; undefined for a lone tar, as is `config`. */
@@ -131,9 +137,9 @@ export class Image implements Disposable {
     return this.view.listAt(pathName(path)).map(({ name, type }) => entryOf(name, type));
   }
 
-  /** Whether there is something, symlinks followed. */
+  /** Whether there is something, symlinks followed; false also where they lead in a circle, as Node's existsSync. */
   exists(path: ImagePath): boolean {
-    return this.view.find(pathName(path)) !== undefined;
+    return typeof this.view.resolve(pathName(path)) !== 'string';
   }
 
   stat(path: ImagePath): ImageStat {
@@ -204,9 +210,10 @@ export class Image implements Disposable {
     }));
   }
 
-  /** Gives back the descriptors. */
+  /** Gives back the descriptors. From then on whatever asks for files is refused with PlyfsError `closed`; closing twice does nothing. */
   close(): void {
-    this.view.close();
+    this.isClosed = true;
+    this.opened.close();
   }
 
   [Symbol.dispose](): void {

@@ -1,21 +1,22 @@
 /** Locks of a store, each a file of its own: `lock` for the catalog (held for one change), `adding` shared by those who add blobs and
  *  taken alone by who removes them. Readers take none. */
 
-import { closeSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tryLock } from '../sys/lock.js';
+import { OwnedFd } from '../sys/owned-fd.js';
 
 export class FileLock implements Disposable {
-  private constructor(private readonly fd: number) {}
+  private constructor(private readonly fd: OwnedFd) {}
 
   /** undefined where somebody else has it. */
   static tryTake(path: string, kind: 'shared' | 'exclusive'): FileLock | undefined {
-    const fd = openSync(path, 'a', 0o600);
+    const fd = new OwnedFd(openSync(path, 'a', 0o600), path);
     let isTaken = false;
     try {
-      isTaken = tryLock(fd, kind);
+      isTaken = tryLock(fd.number, kind);
     } finally {
-      if (!isTaken) closeSync(fd);
+      if (!isTaken) fd.close();
     }
     return isTaken ? new FileLock(fd) : undefined;
   }
@@ -36,6 +37,6 @@ export class FileLock implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.fd);
+    this.fd.close();
   }
 }

@@ -31,5 +31,5 @@ export function layerOf(t: TestContext, tar: Buffer, pieceBytes?: number, label 
   const fd = openSync(file, 'r');
   t.after(() => closeSync(fd));
   // A test may close the layer or not.
-  return new TarLayer(label, indexOf(tar, pieceBytes), { fd, start, close: () => undefined });
+  return new TarLayer(label, indexOf(tar, pieceBytes), { number: fd, close: () => undefined }, start);
 }

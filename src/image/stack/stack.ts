@@ -1,6 +1,6 @@
 /** The layers of an image, opened: what the union stacks. */
 
-import { closeSync, openSync, renameSync } from 'node:fs';
+import { openSync, renameSync } from 'node:fs';
 import type { Digest } from '../../base/digest.js';
 import { PlyfsError } from '../../base/errors.js';
 import type { TarIndex } from '../../layers/tar/tar-index.js';
@@ -12,6 +12,7 @@ import { trace } from '../../observe/trace.js';
 import type { PreparedLayer } from '../../oci/prepared-layer.js';
 import type { FileRange } from '../../oci/source.js';
 import type { Store } from '../../store/store.js';
+import { OwnedFd } from '../../sys/owned-fd.js';
 import { compressionOfRange } from '../intake/ingest.js';
 import { IngestPool } from '../intake/ingest-pool.js';
 import { naming } from '../intake/named-errors.js';
@@ -132,12 +133,12 @@ function stored(store: Store, diffId: Digest, size: number): { location: FileRan
 
 function openTar(store: Store, prepared: PreparedLayer): TarLayer {
   const { location, indexPath, label, title } = prepared;
-  const fd = openSync(location.path, 'r');
+  const fd = new OwnedFd(openSync(location.path, 'r'), title);
   try {
-    const index = findIndex(indexPath, location.size) ?? buildIndex(store, fd, location, indexPath, title);
-    return new TarLayer(label, index, { fd, start: location.start, close: () => closeSync(fd) });
+    const index = findIndex(indexPath, location.size) ?? buildIndex(store, fd.number, location, indexPath, title);
+    return new TarLayer(label, index, fd, location.start);
   } catch (error) {
-    closeSync(fd);
+    fd.close();
     throw error;
   }
 }

@@ -12,7 +12,7 @@ import { findIndex } from '../intake/saved-index.js';
 export function indexedLayers(store: Store, layers: readonly StoredLayer[]): TarLayer[] {
   return [...layers].reverse().map((layer) => {
     const index = findIndex(store.blobs.indexPath(layer.diffId), layer.tarBytes) ?? scanStored(store, layer);
-    return new TarLayer(layer.diffId, index, { fd: -1, start: 0, close: () => undefined });
+    return new TarLayer(layer.diffId, index, { number: -1, close: () => undefined }, 0);
   });
 }
 

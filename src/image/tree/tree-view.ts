@@ -58,38 +58,50 @@ export class TreeView {
   /** The node at `path` from the root, undefined where there is none. Symlinks on the way are followed inside the image, and the last one
    *  with `follow`. PlyfsError ELOOP. */
   find(path: Name, follow = true): NodeNumber | undefined {
+    const found = this.resolve(path, follow);
+    if (found === 'ELOOP') throw this.unresolved(path, found);
+    return typeof found === 'string' ? undefined : found;
+  }
+
+  /** As find. PlyfsError ENOENT, ENOTDIR or ELOOP names the path. */
+  get(path: Name, follow = true): NodeNumber {
+    const found = this.resolve(path, follow);
+    if (typeof found === 'string') throw this.unresolved(path, found);
+    return found;
+  }
+
+  private unresolved(path: Name, why: keyof typeof whyUnresolved): PlyfsError {
+    return new PlyfsError(why, whyUnresolved[why](this.label, textFromName(path)));
+  }
+
+  /** path_resolution(7) from the root, which is also where an empty path leads. What `..` would leave stays inside. */
+  resolve(path: Name, follow = true): NodeNumber | keyof typeof whyUnresolved {
     const left = partsOf(path).reverse();
     const above: NodeNumber[] = [this.root];
     let symlinks = 0;
     for (let name = left.pop(); name !== undefined; name = left.pop()) {
       const at = above.at(-1)!; // the root is never popped
+      if (name === '.') continue;
       if (name === '..') {
         if (above.length > 1) above.pop();
         continue;
       }
       const child = this.child(at, name);
-      if (child === undefined) return undefined;
+      if (child === undefined) return 'ENOENT';
       const type = this.type(child);
       if (type === dirType.lnk && (follow || left.length > 0)) {
-        if (++symlinks > symlinkLimit)
-          throw new PlyfsError('ELOOP', `${textFromName(path)} in ${this.label} leads through too many symlinks`);
+        if (++symlinks > symlinkLimit) return 'ELOOP';
         const target = this.readlink(child);
+        if (target === '') return 'ENOENT';
         if (target.startsWith('/')) above.length = 1;
         left.push(...partsOf(target).reverse());
       } else if (type === dirType.dir) {
         above.push(child);
       } else {
-        return left.length === 0 ? child : undefined;
+        return left.length === 0 ? child : 'ENOTDIR';
       }
     }
-    return above.at(-1);
-  }
-
-  /** As find. PlyfsError ENOENT names the path. */
-  get(path: Name, follow = true): NodeNumber {
-    const node = this.find(path, follow);
-    if (node === undefined) throw new PlyfsError('ENOENT', `${this.label} has no ${textFromName(path)}`);
-    return node;
+    return above.at(-1)!; // as above
   }
 
   /** The node that shows as `name` in a directory. */
@@ -289,6 +301,15 @@ function byName(a: ViewEntry, b: ViewEntry): number {
   return a.name < b.name ? -1 : 1;
 }
 
+/** The components of a path. One that ends in a slash, or in a dot, ends in `.`: what is before it must be a directory. */
 function partsOf(path: Name): Name[] {
-  return path.split('/').filter((part) => part !== '' && part !== '.') as Name[]; // parts of a Name are Names
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.length > 0 && /\/\.?$/.test(path)) parts.push('.');
+  return parts as Name[]; // parts of a Name are Names
 }
+
+const whyUnresolved = {
+  ENOENT: (label: string, path: string) => `${label} has no ${path}`,
+  ENOTDIR: (label: string, path: string) => `${path} in ${label}: a part of the path is not a directory`,
+  ELOOP: (label: string, path: string) => `${path} in ${label} leads through too many symlinks`,
+} as const;

@@ -10,6 +10,7 @@ import { O_DIRECTORY, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY } from
 import { readDirectory } from '../../sys/dir.js';
 import { readlinkAt } from '../../sys/namespace.js';
 import { closeFd, openAt, openBeneath, openPath, openTree } from '../../sys/open.js';
+import { OwnedFd } from '../../sys/owned-fd.js';
 import { statAt } from '../../sys/stat.js';
 import { getxattrAt, listxattrAt } from '../../sys/xattr.js';
 import { type Content, type Found, foundWhiteout, type Layer, type LayerDir, type Listing, type LowerLink } from '../layer.js';
@@ -29,7 +30,7 @@ export class DirectoryLayer implements Layer {
   private readonly owner: number;
   private readonly scratch = new Attributes();
   private linkedNames: Map<number, Name[]> | undefined;
-  protected readonly rootFd: number;
+  private readonly rootOwned: OwnedFd;
   /** Names that begin with `.wh.` are names like others here, as for the kernel. */
   protected hasOrdinaryWhNames = false;
 
@@ -40,10 +41,14 @@ export class DirectoryLayer implements Layer {
     private readonly descriptors: Descriptors,
     isWritable = false,
   ) {
-    this.rootFd = openRoot(path, isWritable);
+    this.rootOwned = new OwnedFd(openRoot(path, isWritable), label);
     this.owner = descriptors.addOwner();
     statAt(this.rootFd, self, this.scratch);
     this.inodeSpace = `device ${this.scratch.dev}`;
+  }
+
+  protected get rootFd(): number {
+    return this.rootOwned.number;
   }
 
   /** A descriptor of the directory for *at calls, open until others push it out of the cache. */
@@ -258,7 +263,7 @@ export class DirectoryLayer implements Layer {
   }
 
   close(): void {
-    closeFd(this.rootFd);
+    this.rootOwned.close();
   }
 }
 

@@ -9,6 +9,7 @@ import { log } from '../../observe/log.js';
 import { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, RENAME_EXCHANGE, RENAME_WHITEOUT } from '../../sys/constants.js';
 import { linkAt, mkdirAt, mknodAt, renameAt, unlinkAt } from '../../sys/namespace.js';
 import { closeFd, openAt, openPath } from '../../sys/open.js';
+import { OwnedFd } from '../../sys/owned-fd.js';
 import { chmodAt } from '../../sys/stat.js';
 import { getxattrAt, removexattrAt, setxattrAt } from '../../sys/xattr.js';
 import type { LayerDir } from '../layer.js';
@@ -24,8 +25,7 @@ const sharedWhiteout = 'whiteout' as Name;
 const yes = Buffer.from('y');
 
 export class Upper extends DirectoryLayer {
-  /** Descriptor of `<work>/work`. */
-  readonly workFd: number;
+  private readonly work: OwnedFd;
   readonly format: MarkerFormat;
   /** Inode spaces by the uuid of their file system in hex, to read origins. */
   private readonly spaceOfUuid = new Map<string, string>();
@@ -44,7 +44,7 @@ export class Upper extends DirectoryLayer {
     const work = openPath(workPath, O_RDONLY | O_DIRECTORY);
     try {
       ensureDirectory(work, 'work' as Name);
-      this.workFd = openDirectory(work, 'work' as Name);
+      this.work = new OwnedFd(openDirectory(work, 'work' as Name), workPath);
     } finally {
       closeFd(work);
     }
@@ -59,6 +59,11 @@ export class Upper extends DirectoryLayer {
     }
     // For who commits the upper: the files look like whiteouts.
     if (this.hasOrdinaryWhNames) this.setPrivate(this.rootFd, self, whNamesKey, yes);
+  }
+
+  /** Descriptor of `<work>/work`. */
+  get workFd(): number {
+    return this.work.number;
   }
 
   /** What is made in the work directory must not get a group or ACLs from it (Linux ovl_workdir_create). */
@@ -307,7 +312,7 @@ export class Upper extends DirectoryLayer {
   }
 
   override close(): void {
-    closeFd(this.workFd);
+    this.work.close();
     super.close();
   }
 }

@@ -19,11 +19,9 @@ import {
 import type { TarIndex } from './tar-index.js';
 import { flag } from './tar-index-format.js';
 
-/** The descriptor that the tar is read by. `close` is called with the layer's. */
-export interface TarSource {
-  readonly fd: number;
-  /** Where the tar begins. */
-  readonly start: number;
+/** The descriptor that the tar is read by, the layer's own from here on (OwnedFd); -1 where only names are asked for. */
+export interface TarFile {
+  readonly number: number;
   close(): void;
 }
 
@@ -36,7 +34,9 @@ export class TarLayer implements Layer {
   constructor(
     readonly label: string,
     readonly index: TarIndex,
-    readonly source: TarSource,
+    private readonly file: TarFile,
+    /** Where in the file the tar begins. */
+    private readonly start: number,
   ) {}
 
   get inodeSpace(): string {
@@ -130,10 +130,13 @@ export class TarLayer implements Layer {
   open(_dir: LayerDir, name: Name, ref: number): Content {
     const { mode, size, data } = this.index.columns;
     if ((mode[ref]! & S_IFMT) !== S_IFREG) throw new FsError(errno.EINVAL, `${name} is no file`);
-    const { fd, start } = this.source;
+    const { file, start } = this;
     const extents = this.index.extents(ref)?.map((extent) => ({ ...extent, at: start + extent.at }));
     return {
-      fd,
+      // Asked for at each read: after the layer's end the number is somebody else's.
+      get fd() {
+        return file.number;
+      },
       start: start + data[ref]!,
       size: size[ref]!,
       ...(extents === undefined ? {} : { extents }),
@@ -153,7 +156,7 @@ export class TarLayer implements Layer {
   }
 
   close(): void {
-    this.source.close();
+    this.file.close();
   }
 
   /** Entry numbers follow from the tar alone, so an inode number is the same whenever and wherever it is opened. */

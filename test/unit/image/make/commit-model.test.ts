@@ -88,7 +88,7 @@ function tarLayer(stage: Stage, tar: Buffer): TarLayer {
   const file = join(stage.directory, 'layer.tar');
   writeFileSync(file, tar);
   const fd = openSync(file, 'r');
-  return new TarLayer('sha256:committed', indexOf(tar), { fd, start: 0, close: () => closeSync(fd) });
+  return new TarLayer('sha256:committed', indexOf(tar), { number: fd, close: () => closeSync(fd) }, 0);
 }
 
 async function runSeed(seed: number): Promise<void> {

@@ -33,7 +33,7 @@ function tarLayer(tar: Buffer): TarLayer {
   writeFileSync(file, tar);
   const fd = openSync(file, 'r');
   rmSync(file);
-  return new TarLayer(sha256Of(tar), indexOf(tar), { fd, start: 0, close: () => closeSync(fd) });
+  return new TarLayer(sha256Of(tar), indexOf(tar), { number: fd, close: () => closeSync(fd) }, 0);
 }
 
 /** Bottom first. Upper layers may link to files of the tree below them. */

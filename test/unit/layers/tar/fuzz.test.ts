@@ -101,7 +101,7 @@ test('damaged tars are read or refused, the same in whatever pieces they come', 
     const fd = openSync(file, 'r');
     // Reading more than a file has would throw there; sizes of sparse files may be anything, so large ones are not read.
     if (whole.columns.size.every((size) => size < 1e7))
-      dumpLayer(new TarLayer('fuzz', whole, { fd, start: 0, close: () => undefined }));
+      dumpLayer(new TarLayer('fuzz', whole, { number: fd, close: () => undefined }, 0));
     closeSync(fd);
   });
   t.diagnostic(`${count} damaged tars, ${read} of them readable`);
@@ -170,7 +170,7 @@ function damagedIndex(random: Random): Buffer {
 
 /** Everything that a view asks of an index; no file's bytes lie outside the tar. */
 function useIndex(index: TarIndex): void {
-  const layer = new TarLayer('fuzz', index, { fd: -1, start: 0, close: () => undefined });
+  const layer = new TarLayer('fuzz', index, { number: -1, close: () => undefined }, 0);
   const listing = new Listing();
   for (let entry = 0; entry < index.entries; entry++) {
     const name = index.name(entry);
