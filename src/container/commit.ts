@@ -1,9 +1,11 @@
 /** Committing a container: held still while it is read, where it is mounted. */
 
+import { existsSync, realpathSync } from 'node:fs';
 import { PlyfsError } from '../base/errors.js';
 import { type CommitOptions, type Committed, commitUpper } from '../image/make/commit.js';
 import type { WhileStill } from '../image/make/still-layer.js';
 import { whileHeld } from '../mount/hold.js';
+import { kernelOverlayOn } from '../mount/kernel-overlay.js';
 import { mountOfUpper } from '../mount/records.js';
 import type { StoredImage } from '../store/catalog.js';
 import { getContainer } from '../store/containers.js';
@@ -35,6 +37,7 @@ export async function commitDirectory(
   options: Options,
   pauses: boolean,
 ): Promise<CommittedContainer> {
+  if (pauses) refuseKernelOverlay(upper, label);
   const mount = pauses ? mountOfUpper(upper) : undefined;
   const heldMs: number[] = [];
   if (mount === undefined || mount.isReadOnly) return { ...(await commitUpper(store, upper, image, label, options)), heldMs };
@@ -51,4 +54,15 @@ export async function commitDirectory(
     return held.result;
   };
   return { ...(await commitUpper(store, upper, image, label, { ...options, whileStill })), heldMs };
+}
+
+/** Nobody can hold it still. */
+function refuseKernelOverlay(upper: string, label: string): void {
+  const target = existsSync(upper) ? kernelOverlayOn(realpathSync(upper)) : undefined;
+  if (target === undefined) return;
+  const advice = `unmount it first, or commit with --pause=false while nobody writes`;
+  throw new PlyfsError(
+    'in-use',
+    `${label} is mounted by the kernel's overlay on ${target}, which cannot be held still: ${advice}`,
+  );
 }

@@ -1,7 +1,8 @@
 /** Containers and where they are mounted: what ps lists, and removing them. */
 
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, realpathSync } from 'node:fs';
 import { PlyfsError } from '../base/errors.js';
+import { kernelOverlayOn } from '../mount/kernel-overlay.js';
 import { type FoundMount, findMounts, mountOfUpper } from '../mount/records.js';
 import { unmount } from '../mount/unmount.js';
 import { type Container, getContainer, listContainers, removeContainer } from '../store/containers.js';
@@ -36,6 +37,13 @@ export async function dropContainer(store: Store, text: string, force: boolean):
       );
     }
     await unmount(mount.target, '/', false);
+  }
+  const overlay = kernelOverlayOn(realpathSync(container.upper)) ?? kernelOverlayOn(realpathSync(container.work));
+  if (overlay !== undefined) {
+    throw new PlyfsError(
+      'in-use',
+      `container ${container.name} is mounted by the kernel's overlay on ${overlay}: run umount ${overlay} first`,
+    );
   }
   const lock = openSync(container.upper, 'r');
   try {

@@ -3,15 +3,15 @@
  *  The claim is a lock (flock) on the upper and on the work directory that lasts as long as the daemon, even when it is killed. The
  *  kernel's overlayfs takes no such lock; its mounts are found in the mount table. */
 
-import { accessSync, closeSync, constants, lstatSync, openSync, readFileSync, realpathSync, rmdirSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, lstatSync, openSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
-import { codeOf, ifPresent } from '../base/node-error.js';
+import { ifPresent } from '../base/node-error.js';
 import { tryLock } from '../sys/lock.js';
 import { mountTable } from '../sys/mount.js';
+import { kernelOverlayOn } from './kernel-overlay.js';
 import type { MountOptions } from './mount-option-values.js';
 import type { Claims, Writable } from './mount-request.js';
-import { splitOptions, unescapeValue } from './option-string.js';
 import { wrongPath } from './paths.js';
 import { findMounts } from './records.js';
 
@@ -75,26 +75,11 @@ function isMountedFrom(path: string): boolean {
 }
 
 function refuseKernelOverlay(upper: string, work: string): void {
-  for (const { type, superOptions, target } of mountTable()) {
-    if (type !== 'overlay') continue;
-    for (const { name, value } of splitOptions(superOptions)) {
-      if ((name !== 'upperdir' && name !== 'workdir') || value === undefined) continue;
-      const path = realPathOf(unescapeValue(value));
-      if (path === upper || path === work) {
-        throw new PlyfsError('in-use', `${path} is in use by the overlay mount on ${target}: unmount that one first`);
-      }
+  for (const path of [upper, work]) {
+    const target = kernelOverlayOn(path);
+    if (target !== undefined) {
+      throw new PlyfsError('in-use', `${path} is in use by the overlay mount on ${target}: unmount that one first`);
     }
-  }
-}
-
-/** The mount table spells paths as they were given: relative ones, and those of other namespaces, cannot be told. */
-function realPathOf(path: string): string | undefined {
-  if (!path.startsWith('/')) return undefined;
-  try {
-    return realpathSync.native(path);
-  } catch (error) {
-    if (codeOf(error) === undefined) throw error;
-    return undefined;
   }
 }
 

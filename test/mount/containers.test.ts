@@ -116,6 +116,27 @@ test(
   }),
 );
 
+test(
+  "what the kernel's overlay has mounted is neither removed nor committed as if it held still",
+  { skip: lacks('mount') },
+  withApp((stage) => {
+    ok(stage, '$PLYFS create --name web app; mkdir lower');
+    const upper = ok(stage, '$PLYFS inspect -f {{.GraphDriver.Data.UpperDir}} web').trim();
+    ok(stage, `mount -t overlay overlay -o "lowerdir=lower,upperdir=${upper},workdir=${upper.replace(/upper$/, 'work')}" mnt`);
+    try {
+      for (const command of ['rm web', 'rm -f web', 'commit web app:2', 'mount web other']) {
+        const ended = stage.sh(`PLYFS_ROOT=$PWD/store; export PLYFS_ROOT; mkdir -p other; $PLYFS ${command}`);
+        assert.equal(ended.status, 1, command);
+        assert.match(ended.stderr, /overlay (mount )?on .*\/mnt/, command);
+      }
+      ok(stage, 'echo x > mnt/x; $PLYFS commit --pause=false -q web app:2; $PLYFS ls app:2 / | grep -qx x');
+    } finally {
+      ok(stage, 'umount mnt');
+    }
+    ok(stage, '$PLYFS rm web');
+  }),
+);
+
 /** A program that fills the files `first` and `second` of a mount in turn, by descriptors that stay open, until there is a file `stop`. */
 const writerInPlace = `const fs = require('fs'); const files = ['first', 'second'].map((name) => fs.openSync('mnt/' + name, 'w+'));
 for (let i = 0; !fs.existsSync('stop'); i++) { for (const fd of files) fs.writeSync(fd, Buffer.alloc(SIZE, String(i % 10)), 0, SIZE, 0);

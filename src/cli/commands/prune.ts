@@ -1,9 +1,9 @@
 /** plyfs prune: what nothing needs any more goes. */
 
-import { createInterface } from 'node:readline/promises';
 import { pruneStore } from '../../store/images.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
+import { isConfirmed } from '../confirm.js';
 import { sizeText } from '../units.js';
 import { linesOf } from './rmi.js';
 
@@ -16,7 +16,8 @@ export const command = newCommand(
   .option('-f, --force', 'do not ask')
   .action(async (options: { all?: boolean; force?: boolean }) => {
     const isAll = options.all === true;
-    if (options.force !== true && !(await isConfirmed(isAll))) return;
+    const which = isAll ? 'all images without a container or mount using them' : 'all images without a name';
+    if (options.force !== true && !(await isConfirmed(`This will remove ${which}.`))) return;
     const { deleted, collected } = await pruneStore(new Store(), isAll);
     // docker writes these in small letters, unlike those of rmi
     const lines = deleted.flatMap(linesOf).map(([verb, what]) => `${verb.toLowerCase()}: ${what}\n`);
@@ -24,15 +25,3 @@ export const command = newCommand(
     if (images !== '') process.stdout.write(`Deleted Images:\n${images}\n`);
     process.stdout.write(`Total reclaimed space: ${sizeText(collected.bytes)}\n`);
   });
-
-/** Asks on a terminal; where nobody can answer, the command line was the answer. */
-async function isConfirmed(isAll: boolean): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) return true;
-  const which = isAll ? 'all images without a container or mount using them' : 'all images without a name';
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return /^y/i.test(await lines.question(`WARNING! This will remove ${which}.\nAre you sure you want to continue? [y/N] `));
-  } finally {
-    lines.close();
-  }
-}

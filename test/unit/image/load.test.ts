@@ -260,9 +260,38 @@ test('the commands speak as docker does', async () => {
   assert.equal(gone.stdout, `Untagged: new:latest\nDeleted: ${id}\nDeleted: ${topChain}\nDeleted: ${bottomChain}\n`);
   assert.equal(gone.stderr, 'plyfs: no such image: nosuch (plyfs images lists those there are)\n');
   assert.equal(gone.status, 1);
-  assert.equal(plyfs(store, 'prune').stdout, 'Total reclaimed space: 0B\n');
+  assert.equal(plyfs(store, 'prune', '-f').stdout, 'Total reclaimed space: 0B\n');
   assert.match(plyfs(store, 'check').stdout, /0 blobs, 0B: whole\n$/);
   assert.equal(plyfs(store, 'images', '--filter', 'x=y').status, 2);
+});
+
+/** What is written to `prune -a`, and whether the image goes. */
+const answers: readonly [input: string, goes: boolean][] = [
+  ['', false],
+  ['n\n', false],
+  ['\n', false],
+  ['yesterday\n', false],
+  ['no y\n', false],
+  ['y\n', true],
+  ['Y', true],
+];
+
+test('prune reads the answer, also from a pipe, and only yes deletes', async () => {
+  for (const [input, goes] of answers) {
+    const store = newStore();
+    writeFileSync(join(scratch, 'prune.tar'), archiveOf(legacyArchive(partsOf(base), 'app:1')));
+    await loadPath(store, join(scratch, 'prune.tar'), { platform: undefined });
+    const env = { ...process.env, PLYFS_ROOT: store.root };
+    const { status, stdout } = spawnSync(process.execPath, [program, 'prune', '-a'], {
+      input,
+      encoding: 'utf8',
+      timeout: 60_000,
+      env,
+    });
+    assert.equal(status, 0);
+    assert.match(stdout, /^WARNING! .*\nAre you sure you want to continue\? \[y\/N\] /);
+    assert.equal(store.catalog().images.size, goes ? 0 : 1, JSON.stringify(input));
+  }
 });
 
 test('check notes a layer that uses a symlink of a lower layer as a directory, and is content', () => {
