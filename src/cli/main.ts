@@ -7,6 +7,8 @@ import { reportError } from './report.js';
 
 interface Row {
   summary: string;
+  /** For bug reports: not in the help. */
+  isHidden?: true;
   /** The module of the command. Those built on command.ts export `command`; others `run`, which resolves to the exit status. */
   load: () => Promise<{ command: Command } | { run: (words: readonly string[]) => Promise<number> }>;
 }
@@ -45,6 +47,7 @@ const commands: Readonly<Record<string, Row>> = {
   rmi: { summary: 'remove images', load: () => import('./commands/rmi.js') },
   prune: { summary: 'remove what nothing needs', load: () => import('./commands/prune.js') },
   check: { summary: 'see whether the store is whole', load: () => import('./commands/check.js') },
+  dump: { summary: 'print a tree, one object a line', isHidden: true, load: () => import('./commands/dump.js') },
   bench: { summary: 'measure plyfs beside the kernel and its peers', load: () => import('./commands/bench.js') },
 };
 
@@ -68,8 +71,9 @@ async function run(word: string, words: readonly string[]): Promise<number> {
 }
 
 function help(): string {
-  const width = Math.max(...Object.keys(commands).map((word) => word.length));
-  const lines = Object.entries(commands).map(([word, { summary }]) => `  ${word.padEnd(width)}  ${summary}`);
+  const shown = Object.entries(commands).filter(([, row]) => row.isHidden !== true);
+  const width = Math.max(...shown.map(([word]) => word.length));
+  const lines = shown.map(([word, { summary }]) => `  ${word.padEnd(width)}  ${summary}`);
   return `Usage: plyfs COMMAND [options]
 
 A union file system for container images: merges layers copy-on-write and mounts the view.

@@ -1,5 +1,5 @@
 /** Reads a real directory back into the tree language: kind, mode, owner, links, content, times, xattrs, device numbers, and what is
- *  inconsistent in it. As a program: `node dist/test/dump.js [--layer] DIRECTORY`. Only child processes may point it at a mount. */
+ *  inconsistent in it. As a program: `node dist/test/support/dump.js [--layer] DIRECTORY`. Only child processes may point it at a mount. */
 
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -51,6 +51,11 @@ export class TreeView {
     this.union = new Union({ layers, hasUpper, counters: new Counters() });
   }
 
+  /** Top first, the upper among them. */
+  get layers(): readonly Layer[] {
+    return this.union.layers;
+  }
+
   get root(): NodeNumber {
     return this.union.root.node;
   }
