@@ -83,7 +83,8 @@ export interface Found {
 export const foundWhiteout = -1;
 export const foundLink = -2;
 
-/** Bytes of a regular file: at most `size` bytes (a file on disk ends where it ends) from `start` of descriptor `fd`, or, with `extents`, the data parts of a sparse one. */
+/** Bytes of a regular file: `size` bytes (`untilEnd` for a file on disk) from `start` of descriptor `fd`, or, with `extents`, the data parts of
+ *  a sparse one. content.ts reads them. */
 export interface Content {
   readonly fd: number;
   readonly start: number;

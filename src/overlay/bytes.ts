@@ -12,7 +12,7 @@ import { closeFd, openAt } from '../sys/open.js';
 import { utimensAt } from '../sys/stat.js';
 import { Deferred } from '../vfs/filesystem.js';
 import type { AttributeChanges } from './attribute-changes.js';
-import { checkEnd, readContent, seekContent, sizeMax } from './content.js';
+import { checkEnd, readBytes, seekContent, sizeMax } from './content.js';
 import type { CopyUp } from './copy-up.js';
 import type { View } from './state.js';
 
@@ -76,7 +76,7 @@ export class Bytes {
     const type = this.view.tree.nodes.type(node);
     if (type !== dirType.reg) throw new FsError(type === dirType.dir ? errno.EISDIR : errno.EINVAL);
     if (offset > sizeMax) return 0;
-    const count = readContent(this.view.files.reading(node), offset, buffer, at, length);
+    const count = readBytes(this.view.files.reading(node), offset, buffer, at, length);
     this.view.counters.add('bytesRead', count);
     return count;
   }

@@ -1,37 +1,21 @@
-/** Bytes of a file as its layer keeps them: a range of a descriptor, or the data parts of a sparse tar entry. */
+/** What a mount does with bytes of a file as its layer keeps them: a range of a descriptor, or the data parts of a sparse tar entry. */
 
 import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
+import { cutOffSentence, isCutOff, readContent } from '../layers/content.js';
 import type { Content } from '../layers/layer.js';
 import { SEEK_DATA } from '../sys/constants.js';
-import { pread, pwrite } from '../sys/file.js';
+import { pwrite } from '../sys/file.js';
 
 /** Files end here at the latest: what a number can tell. */
 export const sizeMax = Number.MAX_SAFE_INTEGER;
 
-/** Reads up to `length` bytes at `offset` of the file; fewer only at its end. */
-export function readContent(content: Content, offset: number, buffer: Buffer, at: number, length: number): number {
-  const wanted = Math.min(length, content.size - offset);
-  if (wanted <= 0) return 0;
-  if (content.extents !== undefined) return readExtents(content, offset, buffer, at, wanted);
-  let done = 0;
-  while (done < wanted) {
-    const got = pread(content.fd, buffer, at + done, wanted - done, content.start + offset + done);
-    done += got;
-    if (got === 0 || (content.start === 0 && done > 0)) break;
-  }
-  return done;
-}
-
-function readExtents(content: Content, offset: number, buffer: Buffer, at: number, length: number): number {
-  buffer.fill(0, at, at + length);
-  for (const extent of content.extents ?? []) {
-    const from = Math.max(offset, extent.offset);
-    const to = Math.min(offset + length, extent.offset + extent.length);
-    if (from >= to) continue;
-    pread(content.fd, buffer, at + from - offset, to - from, extent.at + from - extent.offset);
-  }
-  return length;
+/** Bytes of a layer's file; fewer than `length` only at its end. EIO where the layer's file was cut off, as a disk says it of a bad block:
+ *  a short answer would be filled up with zeros by the kernel. */
+export function readBytes(content: Content, offset: number, buffer: Buffer, at: number, length: number): number {
+  const count = readContent(content, offset, buffer, at, length);
+  if (count < length && isCutOff(content, offset + count)) throw new FsError(errno.EIO, cutOffSentence);
+  return count;
 }
 
 /** Copies the data parts of the first `length` bytes of a sparse entry; what lies between stays a hole. */
@@ -40,7 +24,7 @@ export function copyExtents(content: Content, target: number, length: number): v
   for (const extent of content.extents ?? []) {
     const end = Math.min(extent.offset + extent.length, length);
     for (let offset = extent.offset; offset < end; offset += block.length) {
-      const got = pread(content.fd, block, 0, Math.min(block.length, end - offset), extent.at + offset - extent.offset);
+      const got = readBytes(content, offset, block, 0, Math.min(block.length, end - offset));
       pwrite(target, block, 0, got, offset);
     }
   }

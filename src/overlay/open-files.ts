@@ -5,6 +5,7 @@ import { errno } from '../base/errno.js';
 import { errnoOf } from '../base/errors.js';
 import { LRUCache } from '../base/lru.js';
 import type { Name } from '../base/name.js';
+import { untilEnd } from '../layers/content.js';
 import type { Upper } from '../layers/directory/upper.js';
 import type { Content } from '../layers/layer.js';
 import type { NodeIndex } from '../layers/union/node-table.js';
@@ -130,5 +131,5 @@ export class OpenFiles {
 
 /** A descriptor whose bytes are the file's own. */
 export function ownFile(fd: number, isWritable: boolean): OpenFile {
-  return { fd, start: 0, size: Number.MAX_SAFE_INTEGER, isWritable, close: () => closeFd(fd) };
+  return { fd, start: 0, size: untilEnd, isWritable, close: () => closeFd(fd) };
 }

@@ -5,7 +5,7 @@ import { dirType, kindName } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
 import { type Layer, type LayerDir, Listing } from '../../layers/layer.js';
 import { isHiddenXattr, viewXattr } from '../../layers/markers.js';
-import { readContent } from './content.js';
+import { chunksOf } from './content.js';
 import { ContentDigest, printedContentMax, type TreeKind, type TreeLine } from './tree-language.js';
 import type { NodeNumber, TreeView } from './tree-view.js';
 
@@ -79,7 +79,7 @@ function objectSubject(layer: Layer, dir: LayerDir, name: Name, ref: number): Su
     *read(size) {
       const content = layer.open(dir, name, ref);
       try {
-        yield* readContent(content, 0, size);
+        yield* chunksOf(content, 0, size);
       } finally {
         content.close();
       }

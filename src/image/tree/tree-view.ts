@@ -12,7 +12,7 @@ import { type EntryIndex, entryFlag } from '../../layers/union/name-table.js';
 import { nodeFlag } from '../../layers/union/node-table.js';
 import { Union } from '../../layers/union/union.js';
 import { Counters } from '../../observe/counters.js';
-import { type OpenedFile, openContent, type Readers, readContent } from './content.js';
+import { chunksOf, type OpenedFile, openContent, type Readers } from './content.js';
 
 /** A node of the merged tree; valid while the view is open. */
 export type NodeNumber = number;
@@ -269,7 +269,7 @@ export class TreeView {
     const { layer, dir, name, ref } = this.union.locate(node);
     const content = layer.open(dir, name, ref);
     try {
-      yield* readContent(content, from, to);
+      yield* chunksOf(content, from, to);
     } finally {
       content.close();
     }

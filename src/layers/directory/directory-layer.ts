@@ -13,6 +13,7 @@ import { closeFd, openAt, openBeneath, openPath, openTree } from '../../sys/open
 import { OwnedFd } from '../../sys/owned-fd.js';
 import { statAt } from '../../sys/stat.js';
 import { getxattrAt, listxattrAt } from '../../sys/xattr.js';
+import { untilEnd } from '../content.js';
 import { type Content, type Found, foundWhiteout, type Layer, type LayerDir, type Listing, type LowerLink } from '../layer.js';
 import { markerOfName, opaqueName, privateKey, whiteoutName } from '../markers.js';
 import type { Descriptors } from './descriptors.js';
@@ -223,7 +224,7 @@ export class DirectoryLayer implements Layer {
       closeFd(fd);
       throw new FsError(errno.EIO, `${this.label}: ${name} is a metacopy file, whose data is elsewhere`);
     }
-    return { fd, start: 0, size: Number.MAX_SAFE_INTEGER, close: () => closeFd(fd) };
+    return { fd, start: 0, size: untilEnd, close: () => closeFd(fd) };
   }
 
   namesOf(ino: number): Name[] {
