@@ -1,0 +1,101 @@
+/** Copy-up of the bytes of a regular file: as a reflink, at once, or outside the serving thread where they are many. */
+
+import { FsError } from '../base/errors.js';
+import type { Name } from '../base/name.js';
+import type { NodeIndex } from '../layers/union/node-table.js';
+import { O_CREAT, O_EXCL, O_RDWR } from '../sys/constants.js';
+import { clone, copyData, ftruncate, startWriteback } from '../sys/file.js';
+import { openAt } from '../sys/open.js';
+import { Deferred } from '../vfs/filesystem.js';
+import { copyExtents } from './content.js';
+import type { CopiedObjects } from './copy-up-object.js';
+import { crashPoint } from './crash-point.js';
+import { type OpenFile, ownFile } from './open-files.js';
+import type { View } from './state.js';
+
+/** Larger files are copied outside the serving thread, in bytes. */
+const inlineCopyMax = 1 << 20;
+
+export class FileCopies {
+  private readonly underWay = new Map<NodeIndex, Deferred>();
+
+  /** `onCopied` is told of a node that a copy under way had kept alive: one reference to take back. */
+  constructor(
+    private readonly view: View,
+    private readonly objects: CopiedObjects,
+    private readonly onCopied: (node: NodeIndex) => void,
+  ) {}
+
+  /** The Deferred that a copy of the node is waited for with. */
+  throwIfUnderWay(node: NodeIndex): void {
+    const copying = this.underWay.get(node);
+    if (copying !== undefined) throw copying;
+  }
+
+  /** The node becomes upper with its first `length` bytes. Throws Deferred where that takes long. */
+  copy(node: NodeIndex, length: number): void {
+    const { view } = this;
+    const { upper } = view;
+    const source = view.files.reading(node);
+    const made = upper.temporaryName();
+    const file = ownFile(openAt(upper.workFd, made, O_CREAT | O_EXCL | O_RDWR, 0o600), true);
+    let isHandedOver = false;
+    try {
+      crashPoint('copy-up-data');
+      const isWhole = length === view.tree.nodes.size(node);
+      if (length > 0 && !(isWhole && source.start === 0 && source.extents === undefined && clone(source.fd, file.fd))) {
+        if (length > inlineCopyMax && source.extents === undefined) {
+          isHandedOver = true;
+          throw this.copyElsewhere(node, source, made, file, length);
+        }
+        if (source.extents !== undefined) copyExtents(source, file.fd, length);
+        else copyData(source.fd, source.start, file.fd, length);
+      }
+      ftruncate(file.fd, length);
+      this.finishFile(node, made, file);
+      isHandedOver = true;
+    } finally {
+      if (!isHandedOver) {
+        file.close();
+        upper.discard(made);
+      }
+    }
+    view.counters.add('copyUpBytes', length);
+  }
+
+  private copyElsewhere(node: NodeIndex, source: OpenFile, made: Name, file: OpenFile, length: number): Deferred {
+    const { view } = this;
+    view.files.pin(node);
+    // Whatever happens to its names and users meanwhile, the number stays this file's.
+    view.tree.nodes.addReferences(node, 1);
+    const job = { kind: 'copy', source: source.fd, sourceStart: source.start, target: file.fd, length } as const;
+    const deferred = new Deferred(job, 'retry', (failure) => {
+      this.underWay.delete(node);
+      view.files.unpin(node);
+      try {
+        if (failure !== 0) throw new FsError(failure, 'copy-up');
+        ftruncate(file.fd, length);
+        this.finishFile(node, made, file);
+        view.counters.add('copyUpBytes', length);
+      } catch (error) {
+        file.close();
+        view.upper.discard(made);
+        throw error;
+      } finally {
+        this.onCopied(node);
+      }
+    });
+    this.underWay.set(node, deferred);
+    return deferred;
+  }
+
+  /** The data is there: the rest of the object, then its place. `file` belongs to the open files afterwards. */
+  private finishFile(node: NodeIndex, made: Name, file: OpenFile): void {
+    this.objects.putXattrs(made, node);
+    this.objects.putAttributes(made, node);
+    // With delayed allocation a power failure could leave the new name without the data: have the disk told before the name.
+    if (!this.view.config.isVolatile) startWriteback(file.fd);
+    crashPoint('copy-up-publish');
+    this.objects.publish(node, made, file);
+  }
+}
