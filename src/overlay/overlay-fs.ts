@@ -4,6 +4,7 @@
 import type { Attributes } from '../base/attributes.js';
 import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
+import type { FsStatistics } from '../base/fs-statistics.js';
 import { dirType, S_IFLNK } from '../base/mode.js';
 import { type Name, nameMax } from '../base/name.js';
 import { DirectoryLayer } from '../layers/directory/directory-layer.js';
@@ -12,7 +13,7 @@ import { rootIndex } from '../layers/union/tree.js';
 import type { Counters } from '../observe/counters.js';
 import { readlinkAt } from '../sys/namespace.js';
 import { statFs } from '../sys/stat.js';
-import type { AttributeChange, Caller, DirectorySink, FileSystem, FsStatistics, NodeId } from '../vfs/filesystem.js';
+import type { AttributeChange, Caller, DirectorySink, FileSystem, NodeId } from '../vfs/filesystem.js';
 import { AttributeChanges } from './attribute-changes.js';
 import { Bytes } from './bytes.js';
 import { CopyUp } from './copy-up.js';

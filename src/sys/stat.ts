@@ -5,6 +5,7 @@ import type { Attributes } from '../base/attributes.js';
 import { makeDevice } from '../base/attributes.js';
 import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
+import type { FsStatistics } from '../base/fs-statistics.js';
 import { type Name, nameFromText } from '../base/name.js';
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_NOFOLLOW, O_PATH } from './constants.js';
 import * as libc from './libc.js';
@@ -76,26 +77,13 @@ export function foldInode(low: number, high: number): number {
   return high < 0x200000 ? low + high * 0x100000000 : (low ^ high) >>> 0;
 }
 
-/** statfs(2) of the file system that `fd` lies on: what statvfs(3) tells, and the magic number of the file-system type. */
-export interface FsStatus {
-  fsType: number;
-  blocks: number;
-  bfree: number;
-  bavail: number;
-  files: number;
-  ffree: number;
-  bsize: number;
-  frsize: number;
-  namelen: number;
-}
-
 const statfsBytes = Buffer.alloc(128);
 
-export function statFs(fd: number): FsStatus {
+/** fstatfs(2) of the file system that `fd` lies on. */
+export function statFs(fd: number): FsStatistics {
   while (libc.fstatfs(fd, statfsBytes) < 0) if (!libc.isInterrupted()) libc.fail('fstatfs');
   const word = (at: number) => statfsBytes.readUInt32LE(at) + statfsBytes.readUInt32LE(at + 4) * 0x100000000;
   return {
-    fsType: statfsBytes.readUInt32LE(0),
     bsize: word(8),
     blocks: word(16),
     bfree: word(24),

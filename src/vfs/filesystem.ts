@@ -11,6 +11,7 @@
  *  requests never calls them). */
 
 import type { Attributes } from '../base/attributes.js';
+import type { FsStatistics } from '../base/fs-statistics.js';
 import type { Name } from '../base/name.js';
 
 declare const nodeBrand: unique symbol;
@@ -48,34 +49,9 @@ export interface Time {
   nsec: number;
 }
 
-/** statvfs(3) in the units of FUSE's kstatfs. */
-export interface FsStatistics {
-  blocks: number;
-  bfree: number;
-  bavail: number;
-  files: number;
-  ffree: number;
-  bsize: number;
-  frsize: number;
-  namelen: number;
-}
-
 /** Receives directory entries. Return false to stop: that entry was not taken and comes again from the same offset.
  *  `node` carries no reference; `offset` is the position after this entry; `type` is a d_type. `node` is undefined for `.` and `..`. */
 export type DirectorySink = (name: Name, node: NodeId | undefined, ino: number, type: number, offset: number) => boolean;
-
-/** Flags of `rename` (renameat2). */
-export const RENAME_NOREPLACE = 1;
-export const RENAME_EXCHANGE = 2;
-export const RENAME_WHITEOUT = 4;
-
-/** Flags of `setxattr`. */
-export const XATTR_CREATE = 1;
-export const XATTR_REPLACE = 2;
-
-/** Whence of `seek`. */
-export const SEEK_DATA = 3;
-export const SEEK_HOLE = 4;
 
 export interface FileSystem {
   /** EROFS is already settled: a driver mounts a read-only file system read-only. */
@@ -109,7 +85,7 @@ export interface FileSystem {
   link(node: NodeId, parent: NodeId, name: Name): void;
   unlink(parent: NodeId, name: Name): void;
   rmdir(parent: NodeId, name: Name): void;
-  /** `flags` of renameat2. EXDEV only where redirects are impossible. */
+  /** `flags`: RENAME_* of renameat2(2). EXDEV only where redirects are impossible. */
   rename(parent: NodeId, name: Name, newParent: NodeId, newName: Name, flags: number, caller: Caller): void;
 
   /** Somebody holds the file: `flags` are open(2)'s. EISDIR, EROFS, EACCES from the layer. With O_TRUNC the file is emptied. */
@@ -142,6 +118,7 @@ export interface FileSystem {
 
   /** The value, undefined where there is none (ENODATA). */
   getxattr(node: NodeId, name: Name): Buffer | undefined;
+  /** `flags`: XATTR_* of setxattr(2). */
   setxattr(node: NodeId, name: Name, value: Buffer, flags: number): void;
   listxattr(node: NodeId): Name[];
   /** ENODATA where there is none. */

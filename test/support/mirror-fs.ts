@@ -5,6 +5,7 @@
 import { Attributes } from '../../src/base/attributes.js';
 import { errno } from '../../src/base/errno.js';
 import { FsError } from '../../src/base/errors.js';
+import type { FsStatistics } from '../../src/base/fs-statistics.js';
 import { dirType, isRegular, S_IFMT } from '../../src/base/mode.js';
 import { type Name, nameFromText } from '../../src/base/name.js';
 import * as c from '../../src/sys/constants.js';
@@ -21,7 +22,6 @@ import {
   Deferred,
   type DirectorySink,
   type FileSystem,
-  type FsStatistics,
   type NodeId,
   rootNode,
   type Time,

@@ -6,9 +6,10 @@
  *  waits while a call is being served, so its memory is ours until the answer. */
 
 import type { Attributes } from '../../base/attributes.js';
+import type { FsStatistics } from '../../base/fs-statistics.js';
 import type { Name } from '../../base/name.js';
 import { fillDirectory, readCString, writeMemory } from '../../sys/memory.js';
-import type { FsStatistics, Time } from '../../vfs/filesystem.js';
+import type { Time } from '../../vfs/filesystem.js';
 
 /** Offsets in the record. */
 const at = {
