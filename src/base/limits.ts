@@ -1,4 +1,4 @@
-/** What readers of archives and their documents accept before they refuse: the bounds on memory and work that hostile input can cause.
+/** What readers of archives, their documents and registries accept before they refuse: the bounds on memory, work and time that hostile input can cause.
  *  PLYFS_LIMITS changes them for a process and its workers: `PLYFS_LIMITS=entries=30000000,ratio=5000 plyfs load ...`. */
 
 import { PlyfsError } from './errors.js';
@@ -29,6 +29,15 @@ export interface Limits {
   readonly members: number;
   /** Of an image: each is a descriptor while it is open. docker stops at 127. */
   readonly layers: number;
+  /** How often a registry is asked before the call fails; the waits between are `retryMs`, and twice as long each time. */
+  readonly attempts: number;
+  readonly retryMs: number;
+  /** No byte for so long, and a connection counts as broken. */
+  readonly stallMs: number;
+  /** A registry that wants a longer pause (Retry-After) is not waited for. */
+  readonly pauseMs: number;
+  /** Bytes that are sent to a registry in one request; a longer blob goes in several. */
+  readonly chunkBytes: number;
 }
 
 export const defaultLimits: Limits = {
@@ -45,6 +54,11 @@ export const defaultLimits: Limits = {
   documentBytes: 64 * 1024 ** 2,
   members: 200_000,
   layers: 1000,
+  attempts: 5,
+  retryMs: 1000,
+  stallMs: 30_000,
+  pauseMs: 60_000,
+  chunkBytes: 32 * 1024 ** 2,
 };
 
 /** The defaults with what `text`, by default PLYFS_LIMITS, says: `name=number` joined by commas. PlyfsError USAGE for other text. */

@@ -15,6 +15,8 @@ export interface Descriptor {
   readonly platform?: Platform;
   readonly annotations?: ReadonlyMap<string, string>;
   readonly urls?: readonly string[];
+  /** What a manifest is about that is no image (signatures, SBOMs); in lists of referrers. */
+  readonly artifactType?: string;
 }
 
 export interface Index {
@@ -80,6 +82,7 @@ export function descriptorFrom(value: unknown, path: string): Descriptor {
   const object = new JsonObject(value, path);
   const platform = object.optionalObject('platform');
   const urls = object.optionalList('urls', textFrom);
+  const artifactType = object.optionalText('artifactType');
   return {
     mediaType: object.text('mediaType'),
     digest: object.digest('digest'),
@@ -87,6 +90,7 @@ export function descriptorFrom(value: unknown, path: string): Descriptor {
     annotations: object.textMap('annotations'),
     ...(platform === undefined ? {} : { platform: platformFrom(platform) }),
     ...(urls === undefined ? {} : { urls }),
+    ...(artifactType === undefined ? {} : { artifactType }),
   };
 }
 
