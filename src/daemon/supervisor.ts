@@ -1,5 +1,5 @@
 /** The main thread of a mount's process: makes the mount, steps into the background, and stays to handle signals, control requests and
- *  the end. Requests of the kernel are served by another thread (serving.ts), which blocks; nothing here may touch the mount. */
+ *  the end. Requests of the kernel are served by another thread (thread.ts), which blocks; nothing here may touch the mount. */
 
 import { closeSync, openSync } from 'node:fs';
 import type { Server } from 'node:net';

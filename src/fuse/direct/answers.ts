@@ -3,11 +3,11 @@
 import type { NodeId } from '../../vfs/filesystem.js';
 import { writeAttr, writeEntry } from '../protocol/attributes.js';
 import * as wire from '../protocol/structs.js';
-import type { Serving } from './connection.js';
+import type { Connection } from './connection.js';
 import { bodyAt, bodyWord } from './reply.js';
 
 /** The entry of `node`, to which the caller holds one reference; it is given back if the attributes cannot be had. */
-export function answerEntry(s: Serving, node: NodeId): number {
+export function answerEntry(s: Connection, node: NodeId): number {
   try {
     s.fs.getattr(node, s.attributes);
     writeEntry(s.reply.words, bodyAt, node, s.attributes, s.valid);
@@ -19,20 +19,20 @@ export function answerEntry(s: Serving, node: NodeId): number {
 }
 
 /** The attributes of `node`. */
-export function answerAttr(s: Serving, node: NodeId): number {
+export function answerAttr(s: Connection, node: NodeId): number {
   s.fs.getattr(node, s.attributes);
   writeAttr(s.reply.words, bodyAt, s.attributes, s.valid);
   return wire.attrOut.size;
 }
 
 /** The answer of WRITE and COPY_FILE_RANGE. */
-export function answerWritten(s: Serving, size: number): number {
+export function answerWritten(s: Connection, size: number): number {
   wire.writeOut.value.size = size;
   wire.writeOut.write(s.reply.words, bodyWord, wire.writeOut.value);
   return wire.writeOut.size;
 }
 
-export function answerCopied(s: Serving, size: number): number {
+export function answerCopied(s: Connection, size: number): number {
   wire.copyFileRangeOut.value.bytes_copied = size;
   wire.copyFileRangeOut.write(s.reply.words, bodyWord, wire.copyFileRangeOut.value);
   return wire.copyFileRangeOut.size;

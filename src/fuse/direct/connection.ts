@@ -9,18 +9,18 @@ import { type Lifetime, lifetime } from '../protocol/attributes.js';
 import { maxWriteBytes } from '../protocol/constants.js';
 import { entryOut } from '../protocol/structs.js';
 import { type Agreement, resolveIo } from './agreement.js';
-import { Listing } from './listing.js';
-import { OpenFiles } from './open-files.js';
+import { DirectoryReply } from './directory-reply.js';
+import { OpenHandles } from './open-handles.js';
 import { Reply } from './reply.js';
 
-export class Serving {
+export class Connection {
   /** Room for a READ of the largest size, and for an entry behind it. */
   readonly reply = new Reply(maxWriteBytes + entryOut.size);
   readonly attributes = new Attributes();
   /** How long the kernel may keep entries, misses and attributes. */
   readonly valid: Lifetime;
-  readonly listing: Listing;
-  readonly openFiles: OpenFiles;
+  readonly listing: DirectoryReply;
+  readonly openHandles: OpenHandles;
   /** Nothing is agreed on before INIT. */
   agreement: Agreement;
 
@@ -31,8 +31,8 @@ export class Serving {
     readonly counters: Counters,
   ) {
     this.valid = lifetime(options.timeoutSec);
-    this.listing = new Listing(fs, this.reply, this.attributes, this.valid);
-    this.openFiles = new OpenFiles(fs, device);
+    this.listing = new DirectoryReply(fs, this.reply, this.attributes, this.valid);
+    this.openHandles = new OpenHandles(fs, device);
     this.agreement = { minor: 0, flags: new Set(), io: resolveIo(options), maxWrite: maxWriteBytes };
   }
 }

@@ -16,7 +16,7 @@ import {
 } from '../protocol/constants.js';
 import { initIn, initOut } from '../protocol/structs.js';
 import { type Agreement, type ResolvedIo, resolveIo } from './agreement.js';
-import type { Serving } from './connection.js';
+import type { Connection } from './connection.js';
 import { bodyWord } from './reply.js';
 import type { Request } from './request.js';
 
@@ -65,8 +65,8 @@ export const wishes: readonly (readonly [InitFlag, When, string])[] = [
 ];
 
 /** Answers INIT. A kernel of a newer major version is told ours and asks again. FsError EPROTO: it is too old. */
-export function negotiate(serving: Serving, request: Request): number {
-  const { reply, options } = serving;
+export function negotiate(connection: Connection, request: Request): number {
+  const { reply, options } = connection;
   const offer = initIn.read(request.words, request.body(compatInitSize));
   const answer = initOut.value;
   for (const field of Object.keys(answer) as (keyof typeof answer)[]) answer[field] = 0; // its keys are these
@@ -81,8 +81,8 @@ export function negotiate(serving: Serving, request: Request): number {
     const isExtended = hasFlag(offer.flags, 0, 'INIT_EXT') && request.end > inHeaderSize + compatInitSize;
     const agreed = agree(offer.flags, isExtended ? offer.flags2 : 0, options);
     fill(answer, offer.max_readahead, agreed);
-    serving.agreement = { ...agreed, minor: answer.minor, maxWrite: answer.max_write };
-    trace('fuse', () => `= agreed on ${describeAgreement(serving.agreement)}`);
+    connection.agreement = { ...agreed, minor: answer.minor, maxWrite: answer.max_write };
+    trace('fuse', () => `= agreed on ${describeAgreement(connection.agreement)}`);
   }
   initOut.write(reply.words, bodyWord, answer);
   return initOut.size;

@@ -8,13 +8,13 @@ import { FOPEN_KEEP_CACHE, OPEN_KILL_SUIDGID } from '../protocol/constants.js';
 import type { Value } from '../protocol/struct.js';
 import { type createIn, entryOut, type openIn, openOut } from '../protocol/structs.js';
 import { answerEntry } from './answers.js';
-import type { Serving } from './connection.js';
+import type { Connection } from './connection.js';
 import { bodyWord } from './reply.js';
 import type { Request } from './request.js';
 
 const O_TRUNC = 0o1000;
 
-export function openFile(s: Serving, rq: Request, input: Value<typeof openIn>): number {
+export function openFile(s: Connection, rq: Request, input: Value<typeof openIn>): number {
   if (s.agreement.io !== 'passthrough') throw new FsError(errno.ENOSYS, 'reads and writes go by node: the kernel stops asking');
   if ((input.flags & O_TRUNC) !== 0) {
     const killPrivileges = (input.open_flags & OPEN_KILL_SUIDGID) !== 0;
@@ -25,28 +25,28 @@ export function openFile(s: Serving, rq: Request, input: Value<typeof openIn>): 
   return openOut.size;
 }
 
-export function createFile(s: Serving, rq: Request, input: Value<typeof createIn>): number {
+export function createFile(s: Connection, rq: Request, input: Value<typeof createIn>): number {
   if (s.agreement.io !== 'passthrough') throw new FsError(errno.ENOSYS, 'the kernel creates with MKNOD instead');
   const { mode, umask, flags } = input;
   return answerCreated(s, s.fs.mknod(rq.node, rq.name(), mode, 0, rq.creator(umask)), flags);
 }
 
 /** TMPFILE has no other form, so it is served in every mode. */
-export function makeTmpfile(s: Serving, rq: Request, input: Value<typeof createIn>): number {
+export function makeTmpfile(s: Connection, rq: Request, input: Value<typeof createIn>): number {
   const { mode, umask, flags } = input;
   return answerCreated(s, s.fs.tmpfile(rq.node, mode, rq.creator(umask)), flags);
 }
 
 /** Only OPEN, CREATE and TMPFILE requests that were served have told the file system of a holder. */
-export function releaseFile(s: Serving, rq: Request): number {
+export function releaseFile(s: Connection, rq: Request): number {
   if (s.agreement.io !== 'passthrough') return 0;
-  s.openFiles.release(rq.node);
+  s.openHandles.release(rq.node);
   s.fs.release(rq.node);
   return 0;
 }
 
 /** Entry and open handle of the new `node`. */
-function answerCreated(s: Serving, node: NodeId, flags: number): number {
+function answerCreated(s: Connection, node: NodeId, flags: number): number {
   answerEntry(s, node);
   const isHeld = s.agreement.io === 'passthrough';
   try {
@@ -61,14 +61,14 @@ function answerCreated(s: Serving, node: NodeId, flags: number): number {
 
 /** fuse_open_out, `wordsBehind` words into the body. PRE: in passthrough the file system has opened the node; it is released again on
  *  failure. */
-function writeOpened(s: Serving, node: NodeId, wordsBehind: number): void {
+function writeOpened(s: Connection, node: NodeId, wordsBehind: number): void {
   const answer = openOut.value;
   answer.fh = 0;
   answer.open_flags = FOPEN_KEEP_CACHE;
   answer.backing_id = 0;
   if (s.agreement.io === 'passthrough') {
     try {
-      const opened = s.openFiles.open(node);
+      const opened = s.openHandles.open(node);
       answer.open_flags = opened.flags;
       answer.backing_id = opened.backingId;
     } catch (error) {

@@ -3,7 +3,7 @@
 import { FsError } from '../../base/errors.js';
 import { type OpcodeName, opcode } from '../protocol/constants.js';
 import type { AnyStruct, Field, Struct, ValueOf } from '../protocol/struct.js';
-import type { Serving } from './connection.js';
+import type { Connection } from './connection.js';
 import type { Request } from './request.js';
 
 /** One opcode. */
@@ -11,7 +11,7 @@ export interface Operation {
   readonly name: OpcodeName;
   readonly opcode: number;
   /** Does the work and returns the length of the reply's body, or `noReply`. Refusals are FsErrors. */
-  readonly run: (serving: Serving, request: Request) => number;
+  readonly run: (connection: Connection, request: Request) => number;
   /** The structure behind the header, how many names follow it, and the structure of the reply: for traces. */
   readonly input: AnyStruct | undefined;
   readonly names: number;
@@ -38,10 +38,12 @@ export function operationOf<const F extends readonly Field[]>(
   name: OpcodeName,
   input: Struct<F>,
   shape: Shape,
-  run: (serving: Serving, request: Request, input: ValueOf<F>) => number,
+  run: (connection: Connection, request: Request, input: ValueOf<F>) => number,
 ): Operation {
   const { size } = input;
-  const row = operation(name, shape, (serving, request) => run(serving, request, input.read(request.words, request.body(size))));
+  const row = operation(name, shape, (connection, request) =>
+    run(connection, request, input.read(request.words, request.body(size))),
+  );
   return { ...row, input };
 }
 

@@ -9,7 +9,7 @@ import { FSYNC_FDATASYNC, WRITE_CACHE, WRITE_KILL_SUIDGID } from '../protocol/co
 import * as wire from '../protocol/structs.js';
 import { answerAttr, answerCopied, answerEntry, answerWritten } from './answers.js';
 import { changeOf } from './attribute-change.js';
-import type { Serving } from './connection.js';
+import type { Connection } from './connection.js';
 import { negotiate } from './negotiate.js';
 import { createFile, makeTmpfile, openFile, releaseFile } from './open.js';
 import { noReply, type Operation, operation, operationOf, refusal } from './operation.js';
@@ -148,7 +148,7 @@ function byOpcode(): (Operation | undefined)[] {
   return rows;
 }
 
-function lookup(s: Serving, rq: Request): number {
+function lookup(s: Connection, rq: Request): number {
   const node = s.fs.lookup(rq.node, rq.name());
   if (node === undefined) {
     writeNegativeEntry(s.reply.words, bodyAt, s.valid);
@@ -159,7 +159,7 @@ function lookup(s: Serving, rq: Request): number {
   return size;
 }
 
-function batchForget(s: Serving, rq: Request, { count }: { count: number }): number {
+function batchForget(s: Connection, rq: Request, { count }: { count: number }): number {
   for (let left = count; left > 0; left--) {
     const one = wire.forgetOne.read(rq.words, rq.data(wire.forgetOne.size) >> 2);
     s.fs.forget(one.nodeid as NodeId, one.nlookup); // as in LINK
@@ -167,19 +167,19 @@ function batchForget(s: Serving, rq: Request, { count }: { count: number }): num
   return noReply;
 }
 
-function statfs(s: Serving, rq: Request): number {
+function statfs(s: Connection, rq: Request): number {
   Object.assign(wire.kstatfs.value, s.fs.statfs(rq.node));
   wire.kstatfs.write(s.reply.words, bodyWord, wire.kstatfs.value);
   return wire.kstatfs.size;
 }
 
-function rename(s: Serving, rq: Request, newParent: number, flags: number): number {
+function rename(s: Connection, rq: Request, newParent: number, flags: number): number {
   const name = rq.name();
   s.fs.rename(rq.node, name, newParent as NodeId, rq.name(), flags, rq.caller); // as in LINK
   return 0;
 }
 
-function fsync(s: Serving, rq: Request, input: { fsync_flags: number }): number {
+function fsync(s: Connection, rq: Request, input: { fsync_flags: number }): number {
   if (s.options.isVolatile) throw new FsError(errno.ENOSYS, 'a volatile mount keeps no promise: the kernel stops asking');
   s.fs.fsync(rq.node, (input.fsync_flags & FSYNC_FDATASYNC) !== 0);
   return 0;

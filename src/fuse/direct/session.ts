@@ -16,7 +16,7 @@ import { maxWriteBytes, opcode } from '../protocol/constants.js';
 import { entryOut } from '../protocol/structs.js';
 import { answerCopied, answerWritten } from './answers.js';
 import { Awake } from './awake.js';
-import { Serving } from './connection.js';
+import { Connection } from './connection.js';
 import { noReply, type Operation } from './operation.js';
 import { operationByOpcode } from './operations.js';
 import { bodyWord } from './reply.js';
@@ -28,7 +28,7 @@ import { brokenLine, parkedLine, replyLine, requestLine } from './trace-lines.js
 const requestBytes = maxWriteBytes + 8192;
 
 export class Session {
-  private readonly serving: Serving;
+  private readonly connection: Connection;
   private readonly buffer = alignedBuffer(requestBytes);
   private readonly request = new Request(this.buffer);
   private readonly jobs: Jobs;
@@ -47,7 +47,7 @@ export class Session {
     private readonly counters: Counters,
     runner: TaskRunner,
   ) {
-    this.serving = new Serving(fs, device, options, counters);
+    this.connection = new Connection(fs, device, options, counters);
     this.jobs = new Jobs(runner);
     this.gate = new Gate(options.gate);
     this.awake = new Awake(options.keepsAwake, counters);
@@ -109,7 +109,7 @@ export class Session {
     if (this.isTracing) trace('fuse', () => requestLine(row, request));
     let size: number;
     try {
-      size = row === undefined ? unknownOpcode(request) : row.run(this.serving, request);
+      size = row === undefined ? unknownOpcode(request) : row.run(this.connection, request);
     } catch (error) {
       this.notDone(row, error, length);
       return;
@@ -143,7 +143,7 @@ export class Session {
 
   private answer(row: Operation | undefined, number: number, size: number): void {
     const { request } = this;
-    const { reply } = this.serving;
+    const { reply } = this.connection;
     if (number !== 0) this.counters.add('errors');
     const written = writeDevice(this.device, reply.bytes, 0, reply.seal(request, number, size));
     if (this.isTracing) {
@@ -155,20 +155,20 @@ export class Session {
 
   /** A reply the kernel did not take: what it handed out is taken back, and whoever may still wait is answered EIO. */
   private unanswered(row: Operation | undefined, refusal: number, number: number): void {
-    const { request, serving } = this;
-    const node = serving.reply.words[bodyWord] as NodeId; // entry_out starts with the node
-    if (number === 0 && row?.output === entryOut && node !== 0) serving.fs.forget(node, 1);
+    const { request, connection } = this;
+    const node = connection.reply.words[bodyWord] as NodeId; // entry_out starts with the node
+    if (number === 0 && row?.output === entryOut && node !== 0) connection.fs.forget(node, 1);
     // ENOENT: the caller was killed meanwhile; ENODEV: unmounted.
     if (refusal === errno.ENOENT || refusal === errno.ENODEV) return;
     log('error', `the kernel refused the answer to ${row?.name ?? request.opcode}: ${errnoName(refusal)}`);
-    if (number === 0) writeDevice(this.device, serving.reply.bytes, 0, serving.reply.seal(request, errno.EIO, 0));
+    if (number === 0) writeDevice(this.device, connection.reply.bytes, 0, connection.reply.seal(request, errno.EIO, 0));
   }
 
   /** Work ahead of the requests; after a failure there is no more of it. */
   private idle(): boolean {
     if (!this.worksAhead) return false;
     try {
-      return this.serving.fs.idle();
+      return this.connection.fs.idle();
     } catch (error) {
       this.worksAhead = false;
       this.counters.add('exceptions');
@@ -208,9 +208,9 @@ export class Session {
   private resultBody(result: number): number {
     switch (this.request.opcode) {
       case opcode.COPY_FILE_RANGE:
-        return answerWritten(this.serving, result);
+        return answerWritten(this.connection, result);
       case opcode.COPY_FILE_RANGE_64:
-        return answerCopied(this.serving, result);
+        return answerCopied(this.connection, result);
       default:
         return 0;
     }

@@ -5,12 +5,12 @@ import { FsError } from '../../base/errors.js';
 import { S_ISGID } from '../../base/mode.js';
 import { SETXATTR_ACL_KILL_SGID } from '../protocol/constants.js';
 import { getxattrOut, setxattrCompatIn, setxattrIn } from '../protocol/structs.js';
-import type { Serving } from './connection.js';
+import type { Connection } from './connection.js';
 import { bodyAt, bodyWord } from './reply.js';
 import type { Request } from './request.js';
 
 /** The input has a long form since 7.33, used only where SETXATTR_EXT was agreed on. */
-export function setXattr(s: Serving, rq: Request): number {
+export function setXattr(s: Connection, rq: Request): number {
   const isLong = s.agreement.flags.has('SETXATTR_EXT');
   const input = isLong ? setxattrIn.read(rq.words, rq.body(setxattrIn.size)) : readShort(rq);
   const { size, flags, setxattr_flags } = input;
@@ -28,14 +28,14 @@ function readShort(rq: Request): { size: number; flags: number; setxattr_flags: 
 }
 
 /** posix_acl_update_mode: who is not in the file's group and lacks CAP_FSETID loses setgid by setting the access ACL. */
-function dropSetgid(s: Serving, rq: Request): void {
+function dropSetgid(s: Connection, rq: Request): void {
   s.fs.getattr(rq.node, s.attributes);
   const { mode } = s.attributes;
   if ((mode & S_ISGID) !== 0) s.fs.setattr(rq.node, { mode: mode & ~S_ISGID & 0o7777 }, rq.caller);
 }
 
 /** Size 0 asks how long the value is; a value longer than `size` is ERANGE. */
-export function getXattr(s: Serving, rq: Request, { size }: { size: number }): number {
+export function getXattr(s: Connection, rq: Request, { size }: { size: number }): number {
   const value = s.fs.getxattr(rq.node, rq.name());
   if (value === undefined) throw new FsError(errno.ENODATA);
   if (size === 0) return answerSize(s, value.length);
@@ -45,7 +45,7 @@ export function getXattr(s: Serving, rq: Request, { size }: { size: number }): n
 }
 
 /** The names, each with its NUL. */
-export function listXattr(s: Serving, rq: Request, { size }: { size: number }): number {
+export function listXattr(s: Connection, rq: Request, { size }: { size: number }): number {
   const all = s.fs.listxattr(rq.node);
   // trusted(7): who lacks CAP_SYS_ADMIN does not learn that they exist. The kernel checks this for getxattr, but not here.
   const names = rq.caller.uid === 0 ? all : all.filter((name) => !name.startsWith('trusted.'));
@@ -61,7 +61,7 @@ export function listXattr(s: Serving, rq: Request, { size }: { size: number }): 
   return length;
 }
 
-function answerSize(s: Serving, size: number): number {
+function answerSize(s: Connection, size: number): number {
   getxattrOut.value.size = size;
   getxattrOut.write(s.reply.words, bodyWord, getxattrOut.value);
   return getxattrOut.size;

@@ -14,7 +14,7 @@ import type { Attachment, Driver, DriverOptions } from '../driver.js';
 import { clearTarget, unmountTarget } from '../mount-point.js';
 import { loadFuseNative, openMount } from './binding.js';
 import { mountWords } from './mount-words.js';
-import { operationNames, Session } from './session.js';
+import { NativeSession, operationNames } from './session.js';
 
 const devicePath = '/dev/fuse';
 /** How often the end of the mount is looked for. */
@@ -46,7 +46,7 @@ export const fuseNativeDriver: Driver = {
     setIoFlusher();
     // libfuse starts fusermount, whose complaints are to be heard.
     shareStandardDescriptors();
-    const session = new Session(fs, options, counters);
+    const session = new NativeSession(fs, options, counters);
     try {
       const before = devices();
       const mount = await openMount(options.target, mountWords(options), operationNames, session.receive);

@@ -9,7 +9,7 @@ import type { Name } from '../../base/name.js';
 import type { FileSystem, NodeId } from '../../vfs/filesystem.js';
 import { leave } from '../../vfs/walk.js';
 
-export class OpenFiles {
+export class NativeOpenFiles {
   /** The node of each number; every one holds a reference. */
   private readonly files = new Map<number, NodeId>();
   private readonly counts = new Map<NodeId, number>();

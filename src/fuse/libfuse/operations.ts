@@ -8,13 +8,13 @@ import type { AttributeChange, NodeId } from '../../vfs/filesystem.js';
 import { leave } from '../../vfs/walk.js';
 import type { OpcodeName } from '../protocol/constants.js';
 import type { Arguments, OperationName } from './binding.js';
-import type { Serving } from './serving.js';
+import type { NativeConnection } from './connection.js';
 
 export interface Row<N extends OperationName> {
   /** The request of the kernel that it is counted as. */
   readonly counted: OpcodeName;
   /** What the addon is answered (binding.ts). Refusals are FsErrors. */
-  readonly run: (serving: Serving, ...args: Arguments[N]) => number;
+  readonly run: (connection: NativeConnection, ...args: Arguments[N]) => number;
 }
 
 const done = 0;
@@ -149,25 +149,25 @@ function row<N extends OperationName>(counted: OpcodeName, run: Row<N>['run']): 
   return { counted, run };
 }
 
-function attributesOf(s: Serving, node: NodeId): number {
+function attributesOf(s: NativeConnection, node: NodeId): number {
   s.fs.getattr(node, s.attributes);
   s.record.putStat(s.attributes);
   return done;
 }
 
 /** A creating operation's own reference is not kept: libfuse asks for the attributes by path. */
-function made(s: Serving, node: NodeId): number {
+function made(s: NativeConnection, node: NodeId): number {
   leave(s.fs, node);
   return done;
 }
 
-function opened(s: Serving, node: NodeId, flags: number): number {
+function opened(s: NativeConnection, node: NodeId, flags: number): number {
   s.fs.open(node, flags);
   s.fs.reference(node);
   return s.openFiles.add(node);
 }
 
-function change(s: Serving, path: Name, members: AttributeChange): number {
+function change(s: NativeConnection, path: Name, members: AttributeChange): number {
   return s.at(path, (node) => {
     s.fs.setattr(node, members, s.caller);
     return done;
@@ -178,14 +178,14 @@ function owners(uid: number, gid: number): AttributeChange {
   return { ...(uid === unchanged ? {} : { uid }), ...(gid === unchanged ? {} : { gid }) };
 }
 
-function synced(s: Serving, node: NodeId, dataOnly: number): number {
+function synced(s: NativeConnection, node: NodeId, dataOnly: number): number {
   if (s.isVolatile) throw new FsError(errno.ENOSYS, 'a volatile mount keeps no promise: the kernel stops asking');
   s.fs.fsync(node, dataOnly !== 0);
   return done;
 }
 
 /** All entries at once: libfuse keeps them while the directory is open. */
-function listing(s: Serving, node: NodeId): number {
+function listing(s: NativeConnection, node: NodeId): number {
   s.fs.readdir(node, 0, (name, _node, ino, type) => s.record.putEntry(name, ino, type));
   return done;
 }
@@ -198,7 +198,7 @@ function given(value: Buffer, room: Buffer): number {
 }
 
 /** Also how libfuse hides an open file before it unlinks or replaces it (open-files.ts). */
-function rename(s: Serving, path: Name, newPath: Name): number {
+function rename(s: NativeConnection, path: Name, newPath: Name): number {
   return s.within(path, (parent, name) =>
     s.within(newPath, (newParent, newName) => {
       const node = s.fs.lookup(parent, name);
@@ -214,7 +214,7 @@ function rename(s: Serving, path: Name, newPath: Name): number {
   );
 }
 
-function hide(s: Serving, parent: NodeId, name: Name, node: NodeId, hiddenName: Name): void {
+function hide(s: NativeConnection, parent: NodeId, name: Name, node: NodeId, hiddenName: Name): void {
   s.fs.unlink(parent, name);
   s.fs.reference(node);
   s.openFiles.hide(node, hiddenName);

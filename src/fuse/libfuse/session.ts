@@ -10,9 +10,9 @@ import { Gate } from '../../vfs/gate.js';
 import type { DriverOptions } from '../driver.js';
 import { opcode } from '../protocol/constants.js';
 import type { Call, OperationName } from './binding.js';
+import { NativeConnection } from './connection.js';
 import { JobThreads } from './job-threads.js';
 import { operations } from './operations.js';
-import { Serving } from './serving.js';
 
 /** Copies and fsyncs that run at a time. */
 const jobThreads = 2;
@@ -20,10 +20,10 @@ const jobThreads = 2;
 export const operationNames = Object.keys(operations) as OperationName[]; // it has these keys and no others
 
 /** A row as it is called: the arguments of a call are those of its row (binding.ts). */
-type AnyRun = (serving: Serving, ...args: unknown[]) => number;
+type AnyRun = (connection: NativeConnection, ...args: unknown[]) => number;
 
-export class Session {
-  private readonly serving: Serving;
+export class NativeSession {
+  private readonly connection: NativeConnection;
   private readonly gate: Gate;
   private readonly jobs = new JobThreads(jobThreads);
   private readonly isTracing = isTraced('fuse');
@@ -34,7 +34,7 @@ export class Session {
     options: DriverOptions,
     private readonly counters: Counters,
   ) {
-    this.serving = new Serving(fs, counters, options.isVolatile);
+    this.connection = new NativeConnection(fs, counters, options.isVolatile);
     this.gate = new Gate(options.gate);
   }
 
@@ -60,8 +60,8 @@ export class Session {
     const { counted, run } = operations[call.name];
     let result: number;
     try {
-      this.serving.record = call.record;
-      result = (run as AnyRun)(this.serving, ...call.args);
+      this.connection.record = call.record;
+      result = (run as AnyRun)(this.connection, ...call.args);
     } catch (error) {
       if (error instanceof Deferred) {
         this.park(error, call, number);

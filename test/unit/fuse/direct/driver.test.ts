@@ -5,7 +5,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Serving } from '../../../../src/fuse/direct/connection.js';
+import { Connection } from '../../../../src/fuse/direct/connection.js';
 import { negotiate, wishes } from '../../../../src/fuse/direct/negotiate.js';
 import { bodyWord } from '../../../../src/fuse/direct/reply.js';
 import { alignedBuffer, Request } from '../../../../src/fuse/direct/request.js';
@@ -22,7 +22,7 @@ import { defaults } from '../../../support/mirror-mount.js';
 /** The answer to an INIT that offers `flags` (all of them if absent). */
 function init(options: Partial<DriverOptions>, minor: number, flags = Object.keys(initFlag) as InitFlag[]) {
   const fs = { isReadOnly: options.isReadOnly ?? false } as FileSystem; // INIT calls nothing of it
-  const serving = new Serving(fs, -1, { ...defaults, ...options }, new Counters());
+  const connection = new Connection(fs, -1, { ...defaults, ...options }, new Counters());
   const bytes = alignedBuffer(inHeader.size + initIn.size);
   const words = new Uint32Array(bytes.buffer);
   const offer = { ...initIn.value, major: 7, minor, max_readahead: 131072, flags: 0, flags2: 0 };
@@ -35,8 +35,8 @@ function init(options: Partial<DriverOptions>, minor: number, flags = Object.key
   initIn.write(words, inHeader.words, offer);
   const request = new Request(bytes);
   request.open(bytes.length);
-  negotiate(serving, request);
-  return { ...initOut.read(serving.reply.words, bodyWord), agreement: serving.agreement };
+  negotiate(connection, request);
+  return { ...initOut.read(connection.reply.words, bodyWord), agreement: connection.agreement };
 }
 
 function has(answer: { flags: number; flags2: number }, flag: InitFlag): boolean {

@@ -8,11 +8,11 @@ import type { Counters } from '../../observe/counters.js';
 import type { Caller, FileSystem, NodeId } from '../../vfs/filesystem.js';
 import { findNode, leave, namesOf } from '../../vfs/walk.js';
 import { NativeRecord } from './native-record.js';
-import { OpenFiles } from './open-files.js';
+import { NativeOpenFiles } from './open-files.js';
 
-export class Serving {
+export class NativeConnection {
   readonly attributes = new Attributes();
-  readonly openFiles: OpenFiles;
+  readonly openFiles: NativeOpenFiles;
   /** libfuse knows the caller, the addon does not tell: new files are the daemon's. The kernel has applied the umask already. */
   readonly caller: Caller = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, pid: 0, umask: 0 };
   /** Of the call at hand. */
@@ -23,7 +23,7 @@ export class Serving {
     readonly counters: Counters,
     readonly isVolatile: boolean,
   ) {
-    this.openFiles = new OpenFiles(fs);
+    this.openFiles = new NativeOpenFiles(fs);
   }
 
   /** What `use` makes of the node at `path`. ENOENT where there is none. */

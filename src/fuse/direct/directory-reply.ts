@@ -19,7 +19,7 @@ const lookupsThatTell = 2;
 /** For so many READDIRPLUS requests after that all entries get attributes; then one listing without asks again whether they are wanted. */
 const eagerRequests = 64;
 
-export class Listing {
+export class DirectoryReply {
   private at = 0;
   private limit = 0;
   /** The directory whose entries were listed last with some left out, and how many LOOKUPs of non-directories in it followed. */

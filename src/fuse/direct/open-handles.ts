@@ -27,7 +27,7 @@ export interface Opened {
   backingId: number;
 }
 
-export class OpenFiles {
+export class OpenHandles {
   private readonly files = new Map<NodeId, OpenFile>();
   private readonly opened: Opened = { flags: 0, backingId: 0 };
   /** False once the kernel refused to register a backing file (no rights, file systems stacked too deep): then all is cached. */
