@@ -33,6 +33,7 @@ const settled = `.then(async (module) => (await ${waiting}, module))`;
 
 function rewritten(path, text) {
   if (path.endsWith('/daemon/thread-file.js')) return `export const serveFile = bundledFile('serve.cjs');`;
+  if (path.endsWith('/mount/process-file.js')) return `export const processFile = bundledFile('mount-process.cjs');`;
   if (path.endsWith('/base/xxhash.js')) {
     if (!text.includes(topLevelWait.from)) throw new Error(`${path} waits otherwise than scripts/bundle.mjs knows`);
     return text.replace(topLevelWait.from, topLevelWait.to);
