@@ -5,7 +5,7 @@ import { locateImage } from '../image/find/locate.js';
 import type { LocatedImage } from '../image/stack/located-image.js';
 import type { OpenedLayer } from '../image/stack/stack.js';
 import { openStackOf, type StackChoice } from '../image/stack/stack.js';
-import { View } from '../image/tree/image-view.js';
+import { ImageView } from '../image/tree/image-view.js';
 import { Store } from '../store/store.js';
 import type { Command } from './command.js';
 
@@ -45,11 +45,11 @@ function layerNumber(text: string): number {
 export async function withView<T>(
   name: string,
   options: ImageOptions,
-  use: (view: View, image: LocatedImage) => T | Promise<T>,
+  use: (view: ImageView, image: LocatedImage) => T | Promise<T>,
 ): Promise<T> {
   const store = new Store();
   const image = await locateImage(store, name, options.platform);
-  const view = new View(name, await openStackOf(store, image, stackChoice(options)));
+  const view = new ImageView(name, await openStackOf(store, image, stackChoice(options)));
   try {
     return await use(view, image);
   } finally {

@@ -5,7 +5,7 @@ import { errnoOf } from '../base/errors.js';
 import type { Name } from '../base/name.js';
 import { locateImage } from '../image/find/locate.js';
 import { openStackOf } from '../image/stack/stack.js';
-import { View } from '../image/tree/image-view.js';
+import { ImageView } from '../image/tree/image-view.js';
 import { isHiddenXattr } from '../layers/markers.js';
 import { log } from '../observe/log.js';
 import { type Container, createContainer } from '../store/containers.js';
@@ -21,7 +21,7 @@ const self = '' as Name;
 export function newContainer(store: Store, image: string, name: string | undefined): Promise<Container> {
   return createContainer(store, image, name, async (upper, { id, layers }) => {
     if (layers.length === 0) return;
-    const view = new View(image, await openStackOf(store, await locateImage(store, id)));
+    const view = new ImageView(image, await openStackOf(store, await locateImage(store, id)));
     try {
       copyRoot(view, upper);
     } finally {
@@ -30,7 +30,7 @@ export function newContainer(store: Store, image: string, name: string | undefin
   });
 }
 
-function copyRoot(view: View, upper: string): void {
+function copyRoot(view: ImageView, upper: string): void {
   const { mode, uid, gid, mtimeSec, mtimeNsec } = view.attributes(view.root);
   const fd = openPath(upper, O_RDONLY | O_DIRECTORY);
   try {

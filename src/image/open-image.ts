@@ -12,7 +12,7 @@ import { locateImage } from './find/locate.js';
 import { contentBytesOf } from './intake/sizes.js';
 import type { LocatedImage } from './stack/located-image.js';
 import { openStackOf, type StackChoice } from './stack/stack.js';
-import { type NodeNumber, View } from './tree/image-view.js';
+import { ImageView, type NodeNumber } from './tree/image-view.js';
 import { changesOf } from './tree/provenance.js';
 
 export interface OpenImageOptions extends StackChoice {
@@ -85,7 +85,7 @@ export interface PathVersion {
 export async function openImage(pathOrName: string, options: OpenImageOptions = {}): Promise<Image> {
   const store = new Store(options.root);
   const located = await locateImage(store, pathOrName, options.platform);
-  return new Image(located, new View(located.label, await openStackOf(store, located, options)));
+  return new Image(located, new ImageView(located.label, await openStackOf(store, located, options)));
 }
 
 /** Errors of the methods that take a path are PlyfsError with the code ENOENT, ENOTDIR, EISDIR, EINVAL or ELOOP. */
@@ -96,7 +96,7 @@ export class Image implements Disposable {
 
   constructor(
     private readonly located: LocatedImage,
-    private readonly opened: View,
+    private readonly opened: ImageView,
   ) {
     this.layers = [...opened.stack].reverse().map(({ layer, number, diffId, history }) => ({
       number,
@@ -108,7 +108,7 @@ export class Image implements Disposable {
     }));
   }
 
-  private get view(): View {
+  private get view(): ImageView {
     if (this.isClosed) throw new PlyfsError('closed', `${this.located.label} is closed: open it again`);
     return this.opened;
   }

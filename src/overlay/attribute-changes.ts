@@ -13,13 +13,13 @@ import { capabilityKey, getxattrAt, removexattrAt } from '../sys/xattr.js';
 import type { AttributeChange, Time } from '../vfs/filesystem.js';
 import { checkEnd } from './content.js';
 import type { CopyUp } from './copy-up.js';
-import type { View } from './state.js';
+import type { OverlayState } from './state.js';
 
 export class AttributeChanges {
   private readonly known = new Attributes();
 
   constructor(
-    private readonly view: View,
+    private readonly view: OverlayState,
     private readonly copyUp: CopyUp,
   ) {}
 

@@ -14,18 +14,18 @@ import { Deferred } from '../vfs/filesystem.js';
 import type { AttributeChanges } from './attribute-changes.js';
 import { checkEnd, readBytes, seekContent, sizeMax } from './content.js';
 import type { CopyUp } from './copy-up.js';
-import type { View } from './state.js';
+import type { OverlayState } from './state.js';
 
 /** Larger ranges are copied outside the serving thread, in bytes. */
 const inlineRangeMax = 1 << 20;
 
-export class Bytes {
+export class FileBytes {
   private readonly known = new Attributes();
   /** How many hold each file open, told by drivers that serve OPEN. */
   private readonly holders = new Map<NodeIndex, number>();
 
   constructor(
-    private readonly view: View,
+    private readonly view: OverlayState,
     private readonly copyUp: CopyUp,
     private readonly changes: AttributeChanges,
   ) {}

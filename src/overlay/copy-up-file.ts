@@ -11,7 +11,7 @@ import { copyExtents } from './content.js';
 import type { CopiedObjects } from './copy-up-object.js';
 import { crashPoint } from './crash-point.js';
 import { type OpenFile, ownFile } from './open-files.js';
-import type { View } from './state.js';
+import type { OverlayState } from './state.js';
 
 /** Larger files are copied outside the serving thread, in bytes. */
 const inlineCopyMax = 1 << 20;
@@ -21,7 +21,7 @@ export class FileCopies {
 
   /** `onCopied` is told of a node that a copy under way had kept alive: one reference to take back. */
   constructor(
-    private readonly view: View,
+    private readonly view: OverlayState,
     private readonly objects: CopiedObjects,
     private readonly onCopied: (node: NodeIndex) => void,
   ) {}

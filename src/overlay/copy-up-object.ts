@@ -17,12 +17,12 @@ import { linkAt, unlinkAt } from '../sys/namespace.js';
 import { chmodAt, chownAt, utimensAt } from '../sys/stat.js';
 import { capabilityKey, setxattrAt } from '../sys/xattr.js';
 import type { OpenFile } from './open-files.js';
-import type { View } from './state.js';
+import type { OverlayState } from './state.js';
 
 const self = '' as Name;
 
 export class CopiedObjects {
-  constructor(private readonly view: View) {}
+  constructor(private readonly view: OverlayState) {}
 
   // ---- what every copy gets -----------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import { FileCopies } from './copy-up-file.js';
 import { CopiedObjects } from './copy-up-object.js';
 import { crashPoint } from './crash-point.js';
 import { findOtherNames } from './linked-names.js';
-import type { View } from './state.js';
+import type { OverlayState } from './state.js';
 
 const self = '' as Name;
 
@@ -20,7 +20,7 @@ export class CopyUp {
 
   /** `onCopied` is told of a node that a copy under way had kept alive: one reference to take back. */
   constructor(
-    private readonly view: View,
+    private readonly view: OverlayState,
     onCopied: (node: NodeIndex) => void,
   ) {
     this.objects = new CopiedObjects(view);

@@ -19,7 +19,7 @@ import { inheritAcl } from './acl.js';
 import type { CopyUp } from './copy-up.js';
 import { crashPoint } from './crash-point.js';
 import { ownFile } from './open-files.js';
-import type { View } from './state.js';
+import type { OverlayState } from './state.js';
 
 const self = '' as Name;
 const defaultAclKey = 'system.posix_acl_default' as Name;
@@ -42,7 +42,7 @@ export class Creation {
   private readonly daemonGid = process.getegid?.() ?? 0;
 
   constructor(
-    private readonly view: View,
+    private readonly view: OverlayState,
     private readonly copyUp: CopyUp,
   ) {}
 

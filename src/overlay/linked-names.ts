@@ -4,11 +4,11 @@ import type { Name } from '../base/name.js';
 import type { EntryIndex } from '../layers/union/name-table.js';
 import type { NodeIndex } from '../layers/union/node-table.js';
 import type { Directory } from '../layers/union/tree.js';
-import type { View } from './state.js';
+import type { OverlayState } from './state.js';
 
 /** Points every name of the lower file that `node` is (`ino` in its layer) to `node`, asked for before or not. May walk the layer once,
  *  and the parts of the view that lie below renamed directories. Errors of the disk pass. */
-export function findOtherNames(view: View, node: NodeIndex, ino: number): void {
+export function findOtherNames(view: OverlayState, node: NodeIndex, ino: number): void {
   const { union, tree } = view;
   const position = tree.nodes.layer(node);
   union.links.set(position, ino, node);
@@ -19,7 +19,7 @@ export function findOtherNames(view: View, node: NodeIndex, ino: number): void {
   for (const directory of renamedDirectories(view, union.root)) searchBelow(view, node, directory);
 }
 
-function joinIfSame(view: View, node: NodeIndex, entry: EntryIndex): void {
+function joinIfSame(view: OverlayState, node: NodeIndex, entry: EntryIndex): void {
   const { tree } = view;
   const other = tree.names.node(entry);
   if (other === 0 || other === node || tree.nodes.isDirectory(other) || view.isUpper(other)) return;
@@ -28,7 +28,7 @@ function joinIfSame(view: View, node: NodeIndex, entry: EntryIndex): void {
 }
 
 /** The entry at a path of the view; 0 where there is none. */
-function entryAt(view: View, path: Name): EntryIndex {
+function entryAt(view: OverlayState, path: Name): EntryIndex {
   const { union, tree } = view;
   const parts = path.split('/') as Name[]; // parts of a Name are Names
   let directory = union.root.node;
@@ -42,7 +42,7 @@ function entryAt(view: View, path: Name): EntryIndex {
 }
 
 /** Redirect marks stand in directories of the upper alone, which are few beside those of the layers. */
-function renamedDirectories(view: View, directory: Directory): Directory[] {
+function renamedDirectories(view: OverlayState, directory: Directory): Directory[] {
   const { tree } = view;
   const found: Directory[] = [];
   for (const child of childDirectories(view, directory)) {
@@ -55,12 +55,12 @@ function renamedDirectories(view: View, directory: Directory): Directory[] {
   return found;
 }
 
-function searchBelow(view: View, node: NodeIndex, directory: Directory): void {
+function searchBelow(view: OverlayState, node: NodeIndex, directory: Directory): void {
   for (const child of childDirectories(view, directory)) searchBelow(view, node, view.tree.directory(child));
   for (const entry of directory.children.subarray(0, directory.used)) joinIfSame(view, node, entry);
 }
 
-function childDirectories(view: View, directory: Directory): NodeIndex[] {
+function childDirectories(view: OverlayState, directory: Directory): NodeIndex[] {
   const { names, nodes } = view.tree;
   const { children, used } = view.union.loaded(directory.node);
   return Array.from(children.subarray(0, used), (entry) => names.node(entry)).filter(

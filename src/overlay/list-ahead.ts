@@ -4,18 +4,18 @@
 import { FsError } from '../base/errors.js';
 import type { NodeIndex } from '../layers/union/node-table.js';
 import type { Directory } from '../layers/union/tree.js';
-import type { View } from './state.js';
+import type { OverlayState } from './state.js';
 
 /** So many directories may be listed ahead without anybody having come for them: then this was no walk. */
 const unusedMax = 32;
 /** Directories remembered as candidates; a walk that goes depth first wants the newest. */
 const candidatesMax = 1024;
 
-export class ReadAhead {
+export class ListAhead {
   private readonly candidates: NodeIndex[] = [];
   private readonly unused = new Set<NodeIndex>();
 
-  constructor(private readonly view: View) {}
+  constructor(private readonly view: OverlayState) {}
 
   /** Somebody reads this directory from its start. */
   listed(directory: Directory): void {

@@ -13,7 +13,7 @@ import { raiseNofile, setUmask } from '../sys/process.js';
 import type { OverlayConfig } from './config.js';
 import { OpenFiles } from './open-files.js';
 import { OverlayFs } from './overlay-fs.js';
-import { View } from './state.js';
+import { OverlayState } from './state.js';
 
 /** Directories of layers that are kept open, if the limit of descriptors allows. Lookups in random order open each anew that is not. */
 const directoriesMax = 32_768;
@@ -35,7 +35,7 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
     ...(upper === undefined ? {} : { originOf: (dir, name) => upper.originOf(dir, name) }),
   });
   const files = new OpenFiles(union, upper, Math.min(2048, Math.floor(limit / 3)));
-  const view = new View(union, upper, files, config, counters);
+  const view = new OverlayState(union, upper, files, config, counters);
   let isOpen = true;
   return new OverlayFs(view, () => {
     if (!isOpen) return;

@@ -15,14 +15,14 @@ import { readlinkAt } from '../sys/namespace.js';
 import { statFs } from '../sys/stat.js';
 import type { AttributeChange, Caller, DirectorySink, FileSystem, NodeId } from '../vfs/filesystem.js';
 import { AttributeChanges } from './attribute-changes.js';
-import { Bytes } from './bytes.js';
+import { FileBytes } from './bytes.js';
 import { CopyUp } from './copy-up.js';
 import { Creation } from './creation.js';
-import { ReadAhead } from './list-ahead.js';
+import { ListAhead } from './list-ahead.js';
 import { Removal } from './removal.js';
 import { Rename } from './rename.js';
-import type { View } from './state.js';
-import { Memory, namesMaxDefault } from './unload.js';
+import type { OverlayState } from './state.js';
+import { namesMaxDefault, Unloading } from './unload.js';
 import { Xattrs } from './xattrs.js';
 
 export class OverlayFs implements FileSystem {
@@ -32,12 +32,12 @@ export class OverlayFs implements FileSystem {
   private readonly renaming: Rename;
   private readonly xattrs: Xattrs;
   private readonly changes: AttributeChanges;
-  private readonly bytes: Bytes;
-  private readonly ahead: ReadAhead;
-  private readonly memory: Memory;
+  private readonly bytes: FileBytes;
+  private readonly ahead: ListAhead;
+  private readonly unloading: Unloading;
 
   constructor(
-    readonly view: View,
+    readonly view: OverlayState,
     private readonly onDestroy: () => void,
   ) {
     this.copyUp = new CopyUp(view, (node) => this.removal.forget(node, 1));
@@ -46,9 +46,9 @@ export class OverlayFs implements FileSystem {
     this.renaming = new Rename(view, this.copyUp, this.creation, this.removal);
     this.xattrs = new Xattrs(view, this.copyUp);
     this.changes = new AttributeChanges(view, this.copyUp);
-    this.bytes = new Bytes(view, this.copyUp, this.changes);
-    this.ahead = new ReadAhead(view);
-    this.memory = new Memory(view, view.config.namesMax ?? namesMaxDefault);
+    this.bytes = new FileBytes(view, this.copyUp, this.changes);
+    this.ahead = new ListAhead(view);
+    this.unloading = new Unloading(view, view.config.namesMax ?? namesMaxDefault);
   }
 
   get isReadOnly(): boolean {
@@ -86,7 +86,7 @@ export class OverlayFs implements FileSystem {
 
   forget(node: NodeId, references: number): void {
     this.removal.forget(node, references);
-    this.memory.forgot();
+    this.unloading.forgot();
   }
 
   hasAttributes(node: NodeId): boolean {

@@ -10,11 +10,11 @@ import { type Directory, rootIndex } from '../layers/union/tree.js';
 import { rmdirAt, unlinkAt } from '../sys/namespace.js';
 import type { CopyUp } from './copy-up.js';
 import { crashPoint } from './crash-point.js';
-import type { View } from './state.js';
+import type { OverlayState } from './state.js';
 
 export class Removal {
   constructor(
-    private readonly view: View,
+    private readonly view: OverlayState,
     private readonly copyUp: CopyUp,
   ) {}
 

@@ -13,7 +13,7 @@ import type { CopyUp } from './copy-up.js';
 import { crashPoint } from './crash-point.js';
 import type { Creation } from './creation.js';
 import type { Removal } from './removal.js';
-import type { View } from './state.js';
+import type { OverlayState } from './state.js';
 
 /** One end of a rename; `entry` 0: nothing is known of the name; `node` 0: it does not show. */
 interface End {
@@ -28,7 +28,7 @@ const redirectMax = 256;
 
 export class Rename {
   constructor(
-    private readonly view: View,
+    private readonly view: OverlayState,
     private readonly copyUp: CopyUp,
     private readonly creation: Creation,
     private readonly removal: Removal,

@@ -19,7 +19,7 @@ import type { OpenFiles } from './open-files.js';
 
 const self = '' as Name;
 
-export class View {
+export class OverlayState {
   readonly tree: Tree;
   readonly ids: Ids;
 

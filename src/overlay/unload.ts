@@ -3,18 +3,18 @@
 
 import { nodeFlag } from '../layers/union/node-table.js';
 import { type Directory, rootIndex } from '../layers/union/tree.js';
-import type { View } from './state.js';
+import type { OverlayState } from './state.js';
 
 /** Names kept without anybody asking for less, about 150 bytes each. */
 export const namesMaxDefault = 1_000_000;
 /** Looking through all directories is worth it only after so many references came back. */
 const forgetsBetween = 4096;
 
-export class Memory {
+export class Unloading {
   private forgets = 0;
 
   constructor(
-    private readonly view: View,
+    private readonly view: OverlayState,
     private readonly namesMax: number,
   ) {}
 

@@ -10,7 +10,7 @@ import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
 import { rootIndex } from '../layers/union/tree.js';
 import { capabilityKey, getxattrAt, listxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
 import type { CopyUp } from './copy-up.js';
-import type { View } from './state.js';
+import type { OverlayState } from './state.js';
 
 const virtualPrefix = 'user.plyfs.';
 const aclPrefix = 'system.posix_acl_';
@@ -18,7 +18,7 @@ const defaultAclKey = 'system.posix_acl_default';
 
 export class Xattrs {
   constructor(
-    private readonly view: View,
+    private readonly view: OverlayState,
     private readonly copyUp: CopyUp,
   ) {}
 
@@ -90,8 +90,8 @@ export class Xattrs {
 
   private fromLayer<T>(
     node: NodeIndex,
-    ofDirectory: (dir: LayerDir, layer: View['union']['layers'][number]) => T,
-    ofOther: (place: ReturnType<View['union']['locate']>) => T,
+    ofDirectory: (dir: LayerDir, layer: OverlayState['union']['layers'][number]) => T,
+    ofOther: (place: ReturnType<OverlayState['union']['locate']>) => T,
   ): T {
     const { union, tree } = this.view;
     if (!tree.nodes.isDirectory(node)) return ofOther(union.locate(node));

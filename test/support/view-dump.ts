@@ -5,7 +5,7 @@ import { deviceMajor, deviceMinor } from '../../src/base/attributes.js';
 import { dirType, kindName } from '../../src/base/mode.js';
 import type { Name } from '../../src/base/name.js';
 import type { OpenedLayer } from '../../src/image/stack/stack.js';
-import { type NodeNumber, View } from '../../src/image/tree/image-view.js';
+import { ImageView, type NodeNumber } from '../../src/image/tree/image-view.js';
 import type { Layer } from '../../src/layers/layer.js';
 import type { TreeKind, TreeLine } from './tree.js';
 
@@ -13,7 +13,7 @@ import type { TreeKind, TreeLine } from './tree.js';
  *  must be the same. */
 export function dumpStack(layers: readonly Layer[], withCounts = false, names?: readonly string[]): TreeLine[] {
   // Walking and reading go through the seam alone: nothing here asks which layer an object came from.
-  const view = new View(
+  const view = new ImageView(
     'test',
     layers.map((layer) => ({ layer }) as unknown as OpenedLayer),
   );
@@ -39,7 +39,7 @@ export function dumpStack(layers: readonly Layer[], withCounts = false, names?: 
   return lines;
 }
 
-function lineOf(view: View, node: NodeNumber, path: string, first: Map<NodeNumber, string>): TreeLine {
+function lineOf(view: ImageView, node: NodeNumber, path: string, first: Map<NodeNumber, string>): TreeLine {
   const known = first.get(node);
   if (known !== undefined) return { kind: 'link', path, target: known, xattrs: new Map() };
   first.set(node, path);

@@ -3,7 +3,7 @@
 import { PlyfsError } from '../../base/errors.js';
 import { dirType, kindName } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
-import type { View } from '../../image/tree/image-view.js';
+import type { ImageView } from '../../image/tree/image-view.js';
 import { changesOf, type PathChange } from '../../image/tree/provenance.js';
 import { newCommand } from '../command.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
@@ -44,7 +44,7 @@ export const command = withImage(
     }),
   );
 
-function blameBelow(view: View, path: Name): Blamed[] {
+function blameBelow(view: ImageView, path: Name): Blamed[] {
   const blamed: Blamed[] = [];
   const visit = (node: number, at: Name): void => {
     blamed.push({ path: at, changes: changesOf(view.stack, at) });

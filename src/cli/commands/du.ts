@@ -3,7 +3,7 @@
 import { PlyfsError } from '../../base/errors.js';
 import { dirType } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
-import type { View } from '../../image/tree/image-view.js';
+import type { ImageView } from '../../image/tree/image-view.js';
 import { newCommand } from '../command.js';
 import { shownName, writeBytes } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
@@ -51,7 +51,7 @@ function amount(bytes: number, options: Options): string {
   return String(options.bytes === true ? bytes : Math.ceil(bytes / 1024));
 }
 
-function sumsOf(view: View, path: Name, options: Options): Sum[] {
+function sumsOf(view: ImageView, path: Name, options: Options): Sum[] {
   const sums: Sum[] = [];
   const seen = new Set<number>();
   const visit = (node: number, at: Name, isStart: boolean): number => {

@@ -3,7 +3,7 @@
 import { PlyfsError } from '../../base/errors.js';
 import { dirType, kindName } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
-import type { View, ViewEntry } from '../../image/tree/image-view.js';
+import type { ImageView, ViewEntry } from '../../image/tree/image-view.js';
 import { type Command, newCommand, runCommand } from '../command.js';
 import { shownName, writeBytes } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
@@ -53,7 +53,7 @@ const types: Readonly<Record<string, number>> = {
   s: dirType.sock,
 };
 
-function print(view: View, path: string, options: Options): void {
+function print(view: ImageView, path: string, options: Options): void {
   const type = options.type === undefined ? undefined : types[options.type];
   if (options.type !== undefined && type === undefined) {
     throw new PlyfsError('usage', `--type ${options.type}: write ${Object.keys(types).join(', ')}`, { exitStatus: 2 });
@@ -73,7 +73,7 @@ function print(view: View, path: string, options: Options): void {
   } else writeBytes(found.map((entry) => `${shownName(entry.path)}\n`).join(''));
 }
 
-function* walk(view: View, path: string, maxDepth: number): Generator<Found> {
+function* walk(view: ImageView, path: string, maxDepth: number): Generator<Found> {
   const start = wordBytes(path);
   const node = view.get(start, false);
   const name = (start.split('/').findLast((part) => part !== '') ?? '/') as Name; // a part of a Name
@@ -81,7 +81,7 @@ function* walk(view: View, path: string, maxDepth: number): Generator<Found> {
   if (view.type(node) === dirType.dir) yield* walkBelow(view, node, start.replace(/\/+$/, '') as Name, maxDepth); // still its bytes
 }
 
-function* walkBelow(view: View, directory: number, prefix: Name, depthLeft: number): Generator<Found> {
+function* walkBelow(view: ImageView, directory: number, prefix: Name, depthLeft: number): Generator<Found> {
   if (depthLeft <= 0) return;
   for (const entry of view.list(directory)) {
     const path = `${prefix}/${entry.name}` as Name; // joined of Names

@@ -2,7 +2,7 @@
 
 import { dirType } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
-import type { View, ViewEntry } from '../../image/tree/image-view.js';
+import type { ImageView, ViewEntry } from '../../image/tree/image-view.js';
 import { newCommand } from '../command.js';
 import { fullTimeText, modeText, shownName, sizeOrDevice, writeBytes } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
@@ -41,7 +41,7 @@ interface Group {
   readonly entries: readonly ViewEntry[];
 }
 
-function groupsOf(view: View, path: Name, options: Options): Group[] {
+function groupsOf(view: ImageView, path: Name, options: Options): Group[] {
   const node = view.get(path);
   if (view.type(node) !== dirType.dir || options.directory === true) {
     return [{ path, entries: [{ name: path, type: view.type(node), node }] }];
@@ -59,7 +59,7 @@ function groupsOf(view: View, path: Name, options: Options): Group[] {
   return groups;
 }
 
-function plainText(view: View, groups: readonly Group[], options: Options): string {
+function plainText(view: ImageView, groups: readonly Group[], options: Options): string {
   const texts = groups.map(({ path, entries }) => {
     const heading = options.recursive === true ? `${shownName(path)}:\n` : '';
     const lines = options.long === true ? longLines(view, entries) : entries.map(({ name }) => shownName(name));
@@ -68,7 +68,7 @@ function plainText(view: View, groups: readonly Group[], options: Options): stri
   return texts.join('\n');
 }
 
-function longLines(view: View, entries: readonly ViewEntry[]): string[] {
+function longLines(view: ImageView, entries: readonly ViewEntry[]): string[] {
   const rows = entries.map(({ name, node, type }) => {
     const a = view.attributes(node);
     const target = type === dirType.lnk ? ` -> ${shownName(view.readlink(node))}` : '';
@@ -79,7 +79,7 @@ function longLines(view: View, entries: readonly ViewEntry[]): string[] {
   return rows.map((row) => row.map((cell, column) => (column < 5 ? cell.padStart(widths[column]!) : cell)).join(' '));
 }
 
-function jsonText(view: View, groups: readonly Group[]): string {
+function jsonText(view: ImageView, groups: readonly Group[]): string {
   const objects = groups.flatMap(({ path, entries }) =>
     entries.map(({ name, node, type }) => {
       const a = view.attributes(node);

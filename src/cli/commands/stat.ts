@@ -2,7 +2,7 @@
 
 import { dirType, kindName, typeOfMode } from '../../base/mode.js';
 import { textFromName } from '../../base/name.js';
-import type { View } from '../../image/tree/image-view.js';
+import type { ImageView } from '../../image/tree/image-view.js';
 import { newCommand } from '../command.js';
 import { fullTimeText, modeText, sizeOrDevice } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
@@ -31,7 +31,7 @@ export const command = withImage(
 
 type Facts = ReturnType<typeof factsOf>;
 
-function factsOf(view: View, path: string, follow: boolean) {
+function factsOf(view: ImageView, path: string, follow: boolean) {
   const node = view.get(wordBytes(path), follow);
   const a = view.attributes(node);
   const { number, layer, history } = view.layerOf(node);

@@ -8,7 +8,7 @@
 import type { Attributes } from '../../base/attributes.js';
 import type { FsStatistics } from '../../base/fs-statistics.js';
 import type { Name } from '../../base/name.js';
-import { fillDirectory, readCString, writeMemory } from '../../sys/memory.js';
+import { fillDirectory, readCString, writeMemory } from '../../sys/foreign-memory.js';
 import type { Time } from '../../vfs/filesystem.js';
 
 /** Offsets in the record. */

@@ -5,7 +5,7 @@ import { type NodeNumber, TreeView } from './tree-view.js';
 
 export type { NodeNumber, ViewEntry } from './tree-view.js';
 
-export class View extends TreeView {
+export class ImageView extends TreeView {
   /** `stack` is top first, as openStackOf gives it; `close` closes it. */
   constructor(
     label: string,
