@@ -2,7 +2,6 @@
 
 import type { Digest } from '../base/digest.js';
 import type { Store } from '../store/store.js';
-import { contentBytesOf } from './intake/sizes.js';
 import type { LocatedImage } from './stack/located-image.js';
 import { openStackOf } from './stack/stack.js';
 
@@ -46,7 +45,7 @@ async function layerSizes(store: Store, image: LocatedImage): Promise<number[]> 
   if (stored !== undefined) return stored.layers.map((layer) => layer.contentBytes);
   const stack = await openStackOf(store, image);
   try {
-    return stack.map(({ layer }) => contentBytesOf(layer.index)).reverse();
+    return stack.map(({ layer }) => layer.index.contentBytes()).reverse();
   } finally {
     for (const { layer } of stack) layer.close();
   }

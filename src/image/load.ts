@@ -8,7 +8,7 @@ import { putImage } from '../oci/copy.js';
 import type { CopyProgress, SourceImage } from '../oci/source.js';
 import { collectNow } from '../store/gc.js';
 import type { Store } from '../store/store.js';
-import { openPath } from './find/locate.js';
+import { openArchive } from './find/locate.js';
 import { StoreSink } from './transports/store-sink.js';
 
 export interface Loaded {
@@ -79,7 +79,7 @@ async function* counted(input: AsyncIterable<Uint8Array>, { onReceived }: LoadOp
 
 /** `leftovers` gets the blob that an archive compressed as a whole was decompressed into. */
 async function loadFrom(store: Store, path: string, label: string, options: LoadOptions, leftovers: Digest[]): Promise<Loaded[]> {
-  const opened = await openPath(store, path, label, options.onReceived);
+  const opened = await openArchive(store, path, label, options.onReceived);
   if (opened.unpacked !== undefined) leftovers.push(opened.unpacked);
   if (opened.kind === 'rootfs') {
     throw new PlyfsError('archive', `${label} is the tar of a root file system, not an image archive: use plyfs import`);

@@ -9,7 +9,6 @@ import { bytesFromName, type Name, nameFromBytes, nameFromText, textFromName } f
 import type { HistoryEntry, ImageConfig } from '../oci/config.js';
 import { Store } from '../store/store.js';
 import { locateImage } from './find/locate.js';
-import { contentBytesOf } from './intake/sizes.js';
 import type { LocatedImage } from './stack/located-image.js';
 import { openStackOf, type StackChoice } from './stack/stack.js';
 import { ImageView, type NodeNumber } from './tree/image-view.js';
@@ -103,7 +102,7 @@ export class Image implements Disposable {
       diffId,
       history,
       tarBytes: layer.index.archiveBytes,
-      contentBytes: contentBytesOf(layer.index),
+      contentBytes: layer.index.contentBytes(),
       entries: layer.index.entries - 1,
     }));
   }

@@ -200,7 +200,7 @@ export function putWord(struct: Buffer, at: number, word: number): void {
   struct.writeUInt32LE(high, at + 4);
 }
 
-/** memcpy(3) from an address and to one; strnlen(3) and what calls a function at an address (sys/memory.ts). */
+/** memcpy(3) from an address and to one; strnlen(3) and what calls a function at an address (foreign-memory.ts). */
 export const copyFrom = declare<[Buffer, bigint, number]>('void *memcpy(void *, uint64_t, uint64_t)');
 export const copyTo = declare<[bigint, Buffer, number]>('void *memcpy(uint64_t, void *, uint64_t)');
 export const strnlen = declare<[bigint, number]>('uint64_t strnlen(uint64_t, uint64_t)');

@@ -3,15 +3,15 @@
 import assert from 'node:assert/strict';
 import { type Name, textFromName } from '../../src/base/name.js';
 import { diffTrees } from '../../src/image/changes/diff.js';
-import { openTree } from '../../src/image/find/open-tree.js';
+import { openTreeOf } from '../../src/image/find/open-tree.js';
 import { compareTrees } from '../../src/image/tree/compare.js';
 import type { TreeView } from '../../src/image/tree/tree-view.js';
 import type { Store } from '../../src/store/store.js';
 
 /** Names, attributes, times to the second, xattrs, content, and which names are one file. */
 export async function assertSameTree(store: Store, a: string, b: string, note: string): Promise<void> {
-  const one = await openTree(store, a);
-  const other = await openTree(store, b);
+  const one = await openTreeOf(store, a);
+  const other = await openTreeOf(store, b);
   try {
     for (const content of [false, true]) {
       const changes = diffTrees(one.tree, other.tree, 'whole', { content, xattrs: true });

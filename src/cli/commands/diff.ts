@@ -6,7 +6,7 @@ import { textFromName } from '../../base/name.js';
 import { flushContainer, flushUpper } from '../../container/flush.js';
 import { type Change, diffTrees } from '../../image/changes/diff.js';
 import { locateImage } from '../../image/find/locate.js';
-import { type OpenedTree, openTree, openUpper } from '../../image/find/open-tree.js';
+import { type OpenedTree, openTreeOf, openUpper } from '../../image/find/open-tree.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { shownName, writeBytes } from '../file-text.js';
@@ -52,7 +52,7 @@ export const command = newCommand(
 async function changesOf(store: Store, a: string | undefined, b: string | undefined, options: Options): Promise<Change[]> {
   for (const name of [a, b]) if (name !== undefined) await flushContainer(store, name);
   if (options.upper !== undefined) await flushUpper(options.upper);
-  if (a !== undefined && b !== undefined) return between(await openTree(store, a), () => openTree(store, b), options);
+  if (a !== undefined && b !== undefined) return between(await openTreeOf(store, a), () => openTreeOf(store, b), options);
   const opened = await openOne(store, a, options);
   try {
     return diffTrees(opened.base, opened.tree, options.verify === true ? 'whole' : opened.extent, options);
@@ -65,7 +65,7 @@ async function openOne(store: Store, a: string | undefined, { upper, onto }: Opt
   if (upper !== undefined && onto !== undefined && a === undefined) {
     return openUpper(store, upper, await locateImage(store, onto), upper);
   }
-  if (a !== undefined && upper === undefined && onto === undefined) return openTree(store, a);
+  if (a !== undefined && upper === undefined && onto === undefined) return openTreeOf(store, a);
   throw new PlyfsError('usage', 'name a container, image or directory, or two of them, or --upper and --onto', { exitStatus: 2 });
 }
 

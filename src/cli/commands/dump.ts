@@ -1,7 +1,7 @@
 /** plyfs dump: a tree in the tree language, for bug reports; not in the help. */
 
 import { flushContainer } from '../../container/flush.js';
-import { openTree } from '../../image/find/open-tree.js';
+import { openTreeOf } from '../../image/find/open-tree.js';
 import { dumpLayer, dumpTree } from '../../image/tree/dump.js';
 import { formatTree } from '../../image/tree/tree-language.js';
 import { Store } from '../../store/store.js';
@@ -23,7 +23,7 @@ export const command = newCommand(
   .action(async (name: string, options: Options) => {
     const store = new Store();
     await flushContainer(store, name);
-    const { tree, close } = await openTree(store, name, options.platform);
+    const { tree, close } = await openTreeOf(store, name, options.platform);
     try {
       if (options.layers !== true) print(formatTree(dumpTree(tree)));
       else for (const layer of tree.layers) print(`# ${layer.label}`, formatTree(dumpLayer(layer)));

@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
 import { flushContainer } from '../../container/flush.js';
-import { openTree } from '../../image/find/open-tree.js';
+import { openTreeOf } from '../../image/find/open-tree.js';
 import { exportTree } from '../../image/make/export.js';
 import { sourceDateEpoch } from '../../image/make/new-image.js';
 import { writeOut } from '../../image/make/write-out.js';
@@ -29,7 +29,7 @@ export const command = newCommand(
     if (options.output === undefined) refuseTerminal('name a file with -o, or use a pipe');
     const store = new Store();
     await flushContainer(store, name);
-    const opened = await openTree(store, name, options.platform);
+    const opened = await openTreeOf(store, name, options.platform);
     try {
       const chunks = exportTree(opened.tree, {
         nanoseconds: options.nanoseconds === true,

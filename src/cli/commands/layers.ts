@@ -1,7 +1,6 @@
 /** plyfs layers: what each layer of an image did. */
 
 import { accountOf, type LayerAccount } from '../../image/changes/accounting.js';
-import { contentBytesOf } from '../../image/intake/sizes.js';
 import { newCommand } from '../command.js';
 import { type ImageOptions, withImage, withStack } from '../image-arguments.js';
 import { type Column, printListing } from '../table.js';
@@ -58,7 +57,7 @@ function factsOf({ layer, added, replaced, deleted, hiddenBytes }: LayerAccount)
     number: layer.number,
     digest: layer.label,
     tarBytes: layer.layer.index.archiveBytes,
-    contentBytes: contentBytesOf(layer.layer.index),
+    contentBytes: layer.layer.index.contentBytes(),
     entries: layer.layer.index.entries - 1,
     added,
     replaced,

@@ -31,7 +31,7 @@ export async function locateImage(store: Store, text: string, platform?: string)
   }
   const { path, name } = splitPath(text);
   if (!existsSync(path)) throw noSuchImage(text, isPath, store);
-  const opened = await openPath(store, path);
+  const opened = await openArchive(store, path);
   if (opened.kind === 'rootfs') {
     if (name !== undefined) throw new PlyfsError('no-image', `${path} is the tar of a root file system: it has no image names`);
     return locateRootfs(path, opened.location, opened.unpacked);
@@ -78,7 +78,7 @@ export type OpenedPath =
 
 /** What the file or directory at `path` is, by its content. A compressed file is decompressed into the store once, as the blob `unpacked`.
  *  `label` names it in messages. */
-export async function openPath(store: Store, path: string, label = path, onUnpacked?: Unpacked): Promise<OpenedPath> {
+export async function openArchive(store: Store, path: string, label = path, onUnpacked?: Unpacked): Promise<OpenedPath> {
   return namingAsync(label, () => open(store, path, label, onUnpacked));
 }
 

@@ -34,7 +34,7 @@ export interface OpenedTree {
 const descriptorLimit = 24;
 
 /** `text` is a container's name or ID, or whatever locateImage takes, a layer's digest, or the path of a directory. PlyfsError. */
-export async function openTree(store: Store, text: string, platform?: string): Promise<OpenedTree> {
+export async function openTreeOf(store: Store, text: string, platform?: string): Promise<OpenedTree> {
   if (isDirectoryTree(text)) return openDirectoryTree(text);
   const container = /^\.{0,2}\//.test(text) ? undefined : findContainer(store, text);
   if (container !== undefined) return openContainer(store, container);

@@ -9,7 +9,6 @@ import type { FileRange } from '../../oci/source.js';
 import { type Compression, compressionOf, decompressed, magicBytes } from '../../tar/decompress.js';
 import { namingAsync } from './named-errors.js';
 import { putIndex } from './saved-index.js';
-import { contentBytesOf } from './sizes.js';
 
 /** Plain data, so that it can be sent to a worker. */
 export interface IngestJob {
@@ -90,7 +89,7 @@ async function pass(job: IngestJob, onBytes: (bytes: number) => void): Promise<I
     tarBytes: tarMeter.sizeBytes,
     blob: blobDigest,
     blobBytes: blobMeter?.sizeBytes ?? tarMeter.sizeBytes,
-    contentBytes: contentBytesOf(index),
+    contentBytes: index.contentBytes(),
     warnings: builder.warnings,
   };
 }

@@ -9,7 +9,6 @@ import { mediaTypes } from '../../oci/media-types.js';
 import type { StoredLayer } from '../../store/catalog.js';
 import type { Store } from '../../store/store.js';
 import { putIndex } from './saved-index.js';
-import { contentBytesOf } from './sizes.js';
 
 export class TarIntake implements Disposable {
   private readonly tarPath: string;
@@ -45,7 +44,7 @@ export class TarIntake implements Disposable {
       this.store.blobs.adoptIndex(this.indexPath, diffId);
       this.store.blobs.adopt(this.tarPath, diffId);
     });
-    const contentBytes = contentBytesOf(index);
+    const contentBytes = index.contentBytes();
     return { diffId, blob: diffId, mediaType: mediaTypes.layer, blobBytes: tarBytes, tarBytes, contentBytes };
   }
 

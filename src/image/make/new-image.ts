@@ -54,11 +54,11 @@ export async function addingTo<T>(store: Store, add: () => Promise<T>): Promise<
 export async function putNewImage(store: Store, image: NewImage): Promise<Digest> {
   const { parent, layer, name } = image;
   const layers = [...(parent?.layers ?? []), ...(layer === undefined ? [] : [layer])];
-  return putImage(store, configOf(store, image), { layers, parent: parent?.id, name });
+  return storeNewImage(store, configOf(store, image), { layers, parent: parent?.id, name });
 }
 
 /** The same with a config that the caller made; its diffIDs are those of `layers`. */
-export async function putImage(
+export async function storeNewImage(
   store: Store,
   document: Readonly<Record<string, unknown>>,
   { layers, parent, name }: Pick<StoredImage, 'layers' | 'parent'> & { readonly name: string | undefined },

@@ -10,7 +10,7 @@ import { locateStoredImage } from '../stack/located-image.js';
 import { openStackOf } from '../stack/stack.js';
 import { readStoredConfig } from '../stack/stored-config.js';
 import { StoredLinks } from '../stack/stored-links.js';
-import { addingTo, newName, putImage } from './new-image.js';
+import { addingTo, newName, storeNewImage } from './new-image.js';
 import { rebasedConfig } from './rebase-config.js';
 import { type Conflict, conflictKinds, conflictText, findConflicts } from './rebase-conflicts.js';
 
@@ -68,7 +68,7 @@ export async function rebaseImage(store: Store, image: StoredImage, base: Stored
     const read = (stored: StoredImage) => readStoredConfig(store, stored.id);
     const old = oldBase.image === undefined ? undefined : read(oldBase.image);
     const config = rebasedConfig(read(image), old, oldBase.count, read(base), layers);
-    const id = await putImage(store, config, { layers, parent: base.id, name });
+    const id = await storeNewImage(store, config, { layers, parent: base.id, name });
     return { id, oldBase, movedLayers, conflicts, refusal };
   });
 }

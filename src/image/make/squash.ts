@@ -14,7 +14,7 @@ import { StackedView } from '../tree/stacked-view.js';
 import { TreeView } from '../tree/tree-view.js';
 import { exportTree } from './export.js';
 import { LayerTar } from './layer-writer.js';
-import { addingTo, creationTime, formerHistory, inheritedFields, newName, objectOf, putImage } from './new-image.js';
+import { addingTo, creationTime, formerHistory, inheritedFields, newName, objectOf, storeNewImage } from './new-image.js';
 
 export interface SquashOptions {
   /** The name of the new image. */
@@ -57,7 +57,7 @@ export async function squashImage(store: Store, image: StoredImage, label: strin
     const layer = await flatten(store, image, config, label, options.keep);
     const kept = image.layers.slice(0, options.keep);
     const layers = layer === undefined ? kept : [...kept, layer];
-    const id = await putImage(store, squashedConfig(config, layers, count, options), { layers, parent: image.id, name });
+    const id = await storeNewImage(store, squashedConfig(config, layers, count, options), { layers, parent: image.id, name });
     return { id, layer, count };
   });
 }

@@ -5,7 +5,7 @@
  *  Entries are numbered so that the children of a directory stand in a row, sorted by name; entry 0 is the root. Only what the layer
  *  holds in the end is here: duplicates are merged and hard links bound (docs of the rules: tar-index-builder.ts). */
 
-import { S_IFDIR, S_IFMT } from '../../base/mode.js';
+import { isRegular, S_IFDIR, S_IFMT } from '../../base/mode.js';
 import { type Name, nameFromBytes } from '../../base/name.js';
 import { checkNumbers } from './tar-index-check.js';
 import {
@@ -124,6 +124,16 @@ export class TarIndex {
   first(entry: number): number {
     const group = this.groupOf(entry);
     return group < 0 ? entry : this.columns.groupFirst[group]!;
+  }
+
+  /** The layer's size as docker counts it: the sum of its regular files' sizes, names of one file counted once. */
+  contentBytes(): number {
+    const { mode, size } = this.columns;
+    let bytes = 0;
+    for (let entry = 0; entry < this.entries; entry++) {
+      if (isRegular(mode[entry]!) && this.first(entry) === entry) bytes += size[entry]!;
+    }
+    return bytes;
   }
 
   /** Calls `visit` with each xattr; it returns true to stop. */

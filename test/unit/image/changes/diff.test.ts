@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { textFromName } from '../../../../src/base/name.js';
 import { newContainer } from '../../../../src/container/create.js';
 import { type Change, type DiffOptions, diffTrees } from '../../../../src/image/changes/diff.js';
-import { openTree } from '../../../../src/image/find/open-tree.js';
+import { openTreeOf } from '../../../../src/image/find/open-tree.js';
 import { Store } from '../../../../src/store/store.js';
 import { buildTree, type Spelling, spellings } from '../../../support/fixture.js';
 import { needsRoot } from '../../../support/scratch.js';
@@ -27,7 +27,7 @@ async function diffOf(layers: readonly string[], upper: string, spelling: Spelli
   await storeImage(store, 'app:1', layers);
   const container = await newContainer(store, 'app:1', 'web');
   buildTree(container.upper, upper, spelling);
-  const opened = await openTree(store, 'web');
+  const opened = await openTreeOf(store, 'web');
   try {
     const found = linesOf(diffTrees(opened.base, opened.tree, 'upper', options));
     assert.equal(found, linesOf(diffTrees(opened.base, opened.tree, 'whole', options)), 'as by a full comparison');

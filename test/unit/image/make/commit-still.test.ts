@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Name } from '../../../../src/base/name.js';
 import { newContainer } from '../../../../src/container/create.js';
-import { openTree } from '../../../../src/image/find/open-tree.js';
+import { openTreeOf } from '../../../../src/image/find/open-tree.js';
 import { commitUpper } from '../../../../src/image/make/commit.js';
 import type { WhileStill } from '../../../../src/image/make/still-layer.js';
 import type { Container } from '../../../../src/store/containers.js';
@@ -163,7 +163,7 @@ test('files that are written to after every hold are copied in the end, and the 
   const { whileStill, holds } = changing({ 1: state(1), 2: state(2), 3: state(3), 4: state(4), 5: state(5) });
   await commitUpper(store, upper, image, 'web', { reference: 'app:2', whileStill });
   assert.ok(holds() <= 4);
-  const { tree, close } = await openTree(store, 'app:2');
+  const { tree, close } = await openTreeOf(store, 'app:2');
   const [one, other] = ['new/large', 'new/second'].map((path) => tree.readAll(tree.get(path as Name)).toString('latin1'));
   close();
   assert.equal(one, Buffer.alloc(large, `${holds() - 1}`).toString('latin1'));

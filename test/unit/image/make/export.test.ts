@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { newContainer } from '../../../../src/container/create.js';
-import { openTree } from '../../../../src/image/find/open-tree.js';
+import { openTreeOf } from '../../../../src/image/find/open-tree.js';
 import { exportTree } from '../../../../src/image/make/export.js';
 import { importPath, importStream } from '../../../../src/image/make/import.js';
 import { readStoredConfig } from '../../../../src/image/stack/stored-config.js';
@@ -25,7 +25,7 @@ const newStore = (): Store => new Store(join(scratch, `store${++count}`));
 
 /** exportTree's chunks are good until the next: here each is copied as it comes. */
 async function exportedTar(store: Store, name: string): Promise<Buffer> {
-  const opened = await openTree(store, name);
+  const opened = await openTreeOf(store, name);
   const parts: Buffer[] = [];
   for (const chunk of exportTree(opened.tree)) parts.push(Buffer.from(chunk));
   opened.close();
@@ -125,7 +125,7 @@ test('what vanishes while a tree is exported is left out and told, and the tar i
   await storeImage(store, 'app:1', ['file lower = l']);
   const { upper } = await newContainer(store, 'app:1', 'web');
   buildTree(upper, 'file a size=2000000; file b = b; file c = c; dir d; file d/x = x; file e = e');
-  const { tree, close } = await openTree(store, 'web');
+  const { tree, close } = await openTreeOf(store, 'web');
   const warnings: string[] = [];
   const names: string[] = [];
   const parser = new TarParser((entry) => {
