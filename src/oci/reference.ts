@@ -38,15 +38,20 @@ export function parseReference(text: string): Reference {
   return { ...splitName(name, text), tag, digest };
 }
 
+/** Whether a name as people write it says no registry: its first part does only with `.`, `:`, `[`, a capital, or as `localhost`. */
+export function isShortName(text: string): boolean {
+  const first = text.slice(0, Math.max(text.indexOf('/'), 0));
+  return first === '' || !(/[.:[]/.test(first) || first === 'localhost' || first !== first.toLowerCase());
+}
+
 function splitName(name: string, text: string): { domain: string; path: string } {
   if (name === '') throw invalid(text, 'the name is empty');
   if (/^[0-9a-f]{64}$/.test(name)) throw invalid(text, 'a name of 64 hex characters would be taken for an image ID');
+  const isShort = isShortName(name);
   const slash = name.indexOf('/');
-  const first = name.slice(0, Math.max(slash, 0));
-  const hasDomain = slash > 0 && (/[.:[]/.test(first) || first === 'localhost' || first !== first.toLowerCase());
-  let domain = hasDomain ? first : defaultDomain;
+  let domain = isShort ? defaultDomain : name.slice(0, slash);
   if (domain === 'index.docker.io') domain = defaultDomain;
-  let path = hasDomain ? name.slice(slash + 1) : name;
+  let path = isShort ? name : name.slice(slash + 1);
   if (!domainPattern.test(domain)) throw invalid(text, `"${domain}" is not a registry's host name`);
   for (const component of path.split('/')) {
     if (componentPattern.test(component)) continue;

@@ -7,9 +7,11 @@ import { PlyfsError } from '../base/errors.js';
 import { checkDocumentSize } from '../base/limits.js';
 import type { Descriptor } from '../oci/manifest.js';
 import { type BlobOptions, type BlobSite, readBlob } from './blob.js';
+import type { Credential, PasswordCredential } from './credential-files.js';
 import { failed, type Place } from './failure.js';
 import { headBlob } from './head-blob.js';
 import { homeOf, isBlocked, type ReferenceKind, type Site, sitesOf } from './hosts.js';
+import { login } from './login.js';
 import {
   deleteManifest,
   getManifest,
@@ -31,17 +33,11 @@ import {
   searchSources,
   searchTarget,
 } from './search.js';
+import { type Meanings, meaningsOf } from './short-names.js';
 import { RepositorySite } from './site.js';
 import { type RegistryOptions, Switchboard } from './switchboard.js';
 import { mountBlob, type Uploaded, type UploadOptions, uploadBlob } from './upload.js';
 import type { UploadSource } from './upload-source.js';
-
-export type { BlobOptions } from './blob.js';
-export { type ManifestHead, MissingBlobs, type ReceivedManifest } from './manifests.js';
-export type { SearchOptions, SearchResult } from './search.js';
-export type { RegistryOptions } from './switchboard.js';
-export type { Uploaded, UploadOptions } from './upload.js';
-export type { UploadSource } from './upload-source.js';
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -129,6 +125,25 @@ export class RegistrySession {
       if (found.length === (options.limit ?? defaultSearchLimit)) break;
     }
     return found;
+  }
+
+  /** What a name without a registry may mean here; see short-names.ts. */
+  meanings(name: string): Meanings {
+    return meaningsOf(name, this.board.conf);
+  }
+
+  /** Tries a credential. Resolves to what is to be kept of it: the registry may give a token for it. PlyfsError `registry-denied`. */
+  async login(domain: string, credential: PasswordCredential, options: CallOptions = {}): Promise<Credential> {
+    const signal = this.board.signal(options.signal);
+    this.board.secrets.add(credential.secret);
+    return login(
+      this.board.host(homeOf(this.board.conf, domain, '')),
+      domain,
+      credential,
+      this.board.http,
+      this.board.attempts(signal),
+      signal,
+    );
   }
 
   /** Gives back the connections. */

@@ -6,8 +6,14 @@ import { JsonObject } from '../oci/json.js';
 import { parseConfigJson, readConfigFile } from './config-file.js';
 import { configHome, type RegistrySettings } from './settings.js';
 
+export interface PasswordCredential {
+  readonly kind: 'password';
+  readonly user: string;
+  readonly secret: string;
+}
+
 export type Credential =
-  | { readonly kind: 'password'; readonly user: string; readonly secret: string }
+  | PasswordCredential
   /** Is exchanged for a token (OAuth2 refresh token). */
   | { readonly kind: 'identity-token'; readonly secret: string }
   /** Is sent to the registry as it is. */

@@ -50,7 +50,7 @@ const plainCodes =
   /^(ECONNREFUSED|ECONNRESET|EPROTO|ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG|ERR_SSL_RECORD_LAYER_FAILURE)$/;
 
 export class Host {
-  private opening: Promise<Opened> | undefined;
+  private opening: { readonly opened: Promise<Opened>; readonly signal: AbortSignal | undefined } | undefined;
 
   constructor(
     /** `host:port` */
@@ -58,14 +58,18 @@ export class Host {
     private readonly context: HostContext,
   ) {}
 
+  /** It may be asked without TLS. */
+  get isInsecure(): boolean {
+    return this.context.isInsecure;
+  }
+
   /** The answer, whatever its status. PlyfsError for what happens on the way; rejects with the signal's reason. */
   async send(call: HostCall): Promise<Answer> {
     try {
       return await this.authorised(call);
     } catch (error) {
       call.signal?.throwIfAborted();
-      if (error instanceof TokenRefused) throw statusFailure(this.tokenRefusal(error), call.place);
-      throw networkFailure(error, call.place, this.authority);
+      throw this.failure(error, call);
     }
   }
 
@@ -113,6 +117,23 @@ export class Host {
     }
   }
 
+  /** `/v2/` with this authorization, whatever is known of the registry. For `login`. */
+  async probe(call: HostCall, authorization: string | undefined): Promise<Answer> {
+    const { origin } = await this.open(call);
+    try {
+      return await this.ask(call, new URL('/v2/', origin), authorization);
+    } catch (error) {
+      call.signal?.throwIfAborted();
+      throw this.failure(error, call);
+    }
+  }
+
+  /** The sentence for what goes wrong in a conversation that `send` does not lead. */
+  failure(error: unknown, call: HostCall): unknown {
+    if (error instanceof TokenRefused) return statusFailure(this.tokenRefusal(error), call.place);
+    return networkFailure(error, call.place, this.authority);
+  }
+
   private tokenRefusal({ answer, text, hadCredential }: TokenRefused): Refusal {
     // A service that does not like the question (400) gives no token either.
     const status = answer.status === 400 || answer.status === 404 ? 401 : answer.status;
@@ -154,13 +175,16 @@ export class Host {
   }
 
   private async opened(call: Pick<HostCall, 'attempts' | 'signal'>): Promise<Opened> {
-    this.opening ??= this.ping(call);
-    const opening = this.opening;
-    try {
-      return await opening;
-    } catch (error) {
-      if (this.opening === opening) this.opening = undefined;
-      throw error;
+    for (;;) {
+      this.opening ??= { opened: this.ping(call), signal: call.signal };
+      const opening = this.opening;
+      try {
+        return await opening.opened;
+      } catch (error) {
+        if (this.opening === opening) this.opening = undefined;
+        // Who asked first may have given up: that is not our end.
+        if (opening.signal === call.signal || opening.signal?.aborted !== true) throw error;
+      }
     }
   }
 

@@ -64,8 +64,13 @@ export class Http {
     for (;;) {
       const answer = await this.orTrouble(call);
       if (call.isRepeated === false) return answer;
+      // A signed address may have expired: the registry gives a new one.
       const isStaleRedirect =
-        answer.url.origin !== call.url.origin && answer.status >= 400 && answer.status !== 404 && answer.status !== 416;
+        call.method === 'GET' &&
+        answer.url.origin !== call.url.origin &&
+        answer.status >= 400 &&
+        answer.status !== 404 &&
+        answer.status !== 416;
       if (!repeatedStatuses.has(answer.status) && !isStaleRedirect) return answer;
       const repeats = await call.attempts.again(
         `${answer.url.host} answers ${answer.status}`,

@@ -35,6 +35,11 @@ interface KeptToken {
   readonly endsAt: number;
 }
 
+interface Keeping {
+  readonly token: Promise<KeptToken>;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** The service refused, with its answer for the sentence. */
 export class TokenRefused extends Error {
   constructor(
@@ -52,7 +57,7 @@ export interface CallPolicy {
 }
 
 export class Tokens {
-  private readonly kept = new Map<string, Promise<KeptToken>>();
+  private readonly kept = new Map<string, Keeping>();
 
   constructor(
     private readonly http: Http,
@@ -93,19 +98,20 @@ export class Tokens {
     };
     const key = JSON.stringify([request.realm.href, request.service, request.scopes, credential]);
     // Calls of the same moment share one request; one that fails is not kept.
-    for (let kept = this.kept.get(key); kept !== undefined; ) {
-      const { header, endsAt } = await kept;
-      if (header !== rejected && endsAt > Date.now()) return header;
-      const newer = this.kept.get(key);
-      kept = newer === kept ? undefined : newer;
-    }
-    const fresh = this.keep(request, policy);
-    this.kept.set(key, fresh);
-    try {
-      return (await fresh).header;
-    } catch (error) {
-      if (this.kept.get(key) === fresh) this.kept.delete(key);
-      throw error;
+    for (;;) {
+      const known = this.kept.get(key);
+      const kept = known ?? { token: this.keep(request, policy), signal: policy.signal };
+      this.kept.set(key, kept);
+      try {
+        const { header, endsAt } = await kept.token;
+        // One that was made just now is returned even where it is the rejected one: the service has no other.
+        if (known === undefined || (header !== rejected && endsAt > Date.now())) return header;
+        if (this.kept.get(key) === kept) this.kept.delete(key);
+      } catch (error) {
+        if (this.kept.get(key) === kept) this.kept.delete(key);
+        // Who asked first may have given up: that is not our end.
+        if (known === undefined || kept.signal === policy.signal || kept.signal?.aborted !== true) throw error;
+      }
     }
   }
 
