@@ -67,11 +67,14 @@ function legend(results: Results, subjects: readonly string[], x: number, y: num
   });
 }
 
-/** Groups of bars on a logarithmic scale: each subject's time over that of the first subject. */
-function ratioChart(results: Results): string | undefined {
-  const [reference, ...others] = results.subjects;
-  if (reference === undefined) return undefined;
-  const subjects = others.filter((subject) => subject !== 'bare');
+/** A step of a workload, and each subject's time over that of the reference. */
+interface Group {
+  step: string;
+  bars: { subject: string; ratio: number }[];
+}
+
+/** The steps for which some subject can be compared with `reference`. */
+function groupsOf(results: Results, reference: string, subjects: readonly string[]): Group[] {
   const rows = rowsOf(results).filter((row) => !row.stack.endsWith(' layers') && row.step !== 'mount to ready');
   const groups = rows.map((row) => ({
     step: row.step,
@@ -83,14 +86,25 @@ function ratioChart(results: Results): string | undefined {
       return ratio === undefined ? [] : [{ subject, ratio }];
     }),
   }));
-  const drawn = groups.filter((group) => group.bars.length > 0);
-  if (drawn.length === 0) return undefined;
-  const [left, top, width, bar, gap] = [190, 74, 560, 9, 9];
-  const ratios = drawn.flatMap((group) => group.bars.map((each) => each.ratio));
-  const low = Math.min(0.1, 10 ** Math.floor(Math.log10(Math.min(...ratios))));
-  const high = Math.max(10, 10 ** Math.ceil(Math.log10(Math.max(...ratios))));
+  return groups.filter((group) => group.bars.length > 0);
+}
+
+/** Sizes of the ratio chart, in pixels. */
+const ratios = { left: 190, top: 74, width: 560, bar: 9, gap: 9 };
+
+/** Groups of bars on a logarithmic scale: each subject's time over that of the first subject. */
+function ratioChart(results: Results): string | undefined {
+  const [reference, ...others] = results.subjects;
+  if (reference === undefined) return undefined;
+  const subjects = others.filter((subject) => subject !== 'bare');
+  const groups = groupsOf(results, reference, subjects);
+  if (groups.length === 0) return undefined;
+  const { left, top, width, bar, gap } = ratios;
+  const all = groups.flatMap((group) => group.bars.map((each) => each.ratio));
+  const low = Math.min(0.1, 10 ** Math.floor(Math.log10(Math.min(...all))));
+  const high = Math.max(10, 10 ** Math.ceil(Math.log10(Math.max(...all))));
   const x = (ratio: number): number => left + (width * Math.log(ratio / low)) / Math.log(high / low);
-  const height = top + drawn.reduce((sum, group) => sum + group.bars.length * bar + gap, 0) + 20;
+  const height = top + groups.reduce((sum, group) => sum + group.bars.length * bar + gap, 0) + 20;
   const body = [
     label(16, 26, `Time against ${reference} (shorter is faster)`, 'class="title"'),
     ...legend(results, subjects, 16, 48),
@@ -100,26 +114,29 @@ function ratioChart(results: Results): string | undefined {
     body.push(label(x(tick), height - 4, `${round(tick)}x`, 'class="small" text-anchor="middle"'));
   }
   let y = top;
-  for (const group of drawn) {
-    body.push(label(left - 8, y + (group.bars.length * bar) / 2 + 4, group.step, 'text-anchor="end"'));
-    for (const { subject, ratio } of group.bars) {
-      const [from, to] = [Math.min(x(1), x(ratio)), Math.max(x(1), x(ratio))];
-      const rect = `x="${round1(from)}" y="${y}" width="${round1(Math.max(1, to - from))}" height="${bar - 1}"`;
-      body.push(`<rect ${rect} fill="${colourOf(results, subject)}"><title>${escaped(subject)} ${round(ratio)}x</title></rect>`);
-      body.push(
-        label(
-          ratio < 1 ? from - 4 : to + 4,
-          y + bar - 1.5,
-          round(ratio),
-          `class="small" ${ratio < 1 ? 'text-anchor="end"' : ''}`,
-        ),
-      );
-      y += bar;
-    }
-    y += gap;
+  for (const group of groups) {
+    body.push(...barsOf(results, group, x, y));
+    y += group.bars.length * bar + gap;
   }
   body.push(line(x(1), top - 8, x(1), height - 16, 'class="one"'));
   return frame(left + width + 60, height, `Time of each workload against ${reference}`, body);
+}
+
+/** A group's name and bars, from `top` down: each bar goes from 1 to its ratio. */
+function barsOf(results: Results, { step, bars }: Group, x: (ratio: number) => number, top: number): string[] {
+  const { left, bar } = ratios;
+  const name = label(left - 8, top + (bars.length * bar) / 2 + 4, step, 'text-anchor="end"');
+  const drawn = bars.flatMap(({ subject, ratio }, i) => {
+    const y = top + i * bar;
+    const [from, to] = [Math.min(x(1), x(ratio)), Math.max(x(1), x(ratio))];
+    const rect = `x="${round1(from)}" y="${y}" width="${round1(Math.max(1, to - from))}" height="${bar - 1}"`;
+    const isFaster = ratio < 1;
+    return [
+      `<rect ${rect} fill="${colourOf(results, subject)}"><title>${escaped(subject)} ${round(ratio)}x</title></rect>`,
+      label(isFaster ? from - 4 : to + 4, y + bar - 1.5, round(ratio), `class="small" ${isFaster ? 'text-anchor="end"' : ''}`),
+    ];
+  });
+  return [name, ...drawn];
 }
 
 /** Log-log: first lookups against the number of layers. */

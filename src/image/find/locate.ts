@@ -82,7 +82,7 @@ export async function openArchive(store: Store, path: string, label = path, onUn
   return namingAsync(label, () => open(store, path, label, onUnpacked));
 }
 
-/** Told of compressed bytes that have been read, of all. */
+/** Told while a compressed file is unpacked how many of its bytes have been read, `done` of `total`. */
 type Unpacked = (done: number, total: number) => void;
 
 async function open(store: Store, path: string, label: string, onUnpacked?: Unpacked): Promise<OpenedPath> {

@@ -43,7 +43,7 @@ export async function openTreeOf(store: Store, text: string, platform?: string):
   return openImageTree(store, await locateNamed(store, text, platform));
 }
 
-/** What the name may have meant was looked for. */
+/** As locateImage. PRE: `text` is no container and no layer: where it is no image either, the error says that all were looked for. */
 async function locateNamed(store: Store, text: string, platform: string | undefined): Promise<LocatedImage> {
   try {
     return await locateImage(store, text, platform);

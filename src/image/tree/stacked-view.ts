@@ -6,8 +6,9 @@ import type { Name } from '../../base/name.js';
 import { type Layer, Listing } from '../../layers/layer.js';
 import { type NodeNumber, TreeView, type UpperListing, type ViewEntry } from './tree-view.js';
 
-/** Names of a directory that the layers above change although they do not hold them: names of lower files that they gave a further name.
- *  True for those names themselves, false for the directories on the way. */
+/** Names of one directory below which something has changed that no layer above lists there: a layer above gave a lower file a further name
+ *  (a hard link), which changes the file under its old names as well. The value is true for an old name itself, and false for a directory
+ *  in which, at some depth, there is one. */
 type Relinked = Map<Name, boolean>;
 
 export class StackedView extends TreeView {

@@ -264,7 +264,7 @@ export class TreeView {
     return ref !== 0 && ref === place.ref && label === place.layer.label;
   }
 
-  /** The bytes of a regular file, in order. PRE: one. The chunks are the caller's to keep. */
+  /** The bytes [from, to) of a file, in order. PRE: `node` is a regular file. The caller may keep the chunks: each has memory of its own. */
   *read(node: NodeNumber, from = 0, to = Number.POSITIVE_INFINITY): Generator<Buffer> {
     const { layer, dir, name, ref } = this.union.locate(node);
     const content = layer.open(dir, name, ref);

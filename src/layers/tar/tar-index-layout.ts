@@ -3,7 +3,7 @@
 import { S_IFDIR, S_IFMT } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
 import { TarIndex } from './tar-index.js';
-import { type Columns, flag } from './tar-index-format.js';
+import { type ColumnName, type Columns, flag } from './tar-index-format.js';
 import type { TarTree, TreeExtras } from './tar-tree.js';
 
 const nobody = 0xffffffff;
@@ -14,38 +14,7 @@ export function layOut(tree: TarTree, extras: TreeExtras, archiveBytes: number):
   const whiteouts = whiteoutsOf(tree, extras, order);
   const groups = groupsOf(order);
   const sides = sidesOf(tree, extras, order);
-  const count = order.count;
-  const index = TarIndex.allocate(
-    {
-      data: count,
-      size: count,
-      mtimeSec: count,
-      mtimeNsec: count,
-      parent: count,
-      uid: count,
-      gid: count,
-      nameEnd: count,
-      mode: count,
-      flags: count,
-      names: order.nameBytes,
-      targets: tree.targets.length,
-      groupEntry: groups.entries.length,
-      groupFirst: groups.entries.length,
-      groupSize: groups.entries.length,
-      xattrEntry: sides.xattrEntries.length,
-      xattrAt: sides.xattrEntries.length,
-      xattrBytes: extras.xattrBytes.length,
-      sparseEntry: sides.sparseEntries.length,
-      sparseEnd: sides.sparseEntries.length,
-      extentOffset: sides.extents,
-      extentLength: sides.extents,
-      extentAt: sides.extents,
-      whiteoutDir: whiteouts.length,
-      whiteoutEnd: whiteouts.length,
-      whiteoutNames: whiteouts.reduce((sum, { name }) => sum + name.length, 0),
-    },
-    archiveBytes,
-  );
+  const index = TarIndex.allocate(columnSizes(tree, extras, { order, whiteouts, groups, sides }), archiveBytes);
   fillEntries(index.columns, tree, order);
   fillGroups(index.columns, groups);
   fillSides(index.columns, extras, order, sides);
@@ -203,6 +172,31 @@ function sidesOf(tree: TarTree, extras: TreeExtras, order: Order): Sides {
     }
   }
   return { xattrEntries, sparseEntries, extents };
+}
+
+interface Parts {
+  readonly order: Order;
+  readonly whiteouts: readonly Whiteout[];
+  readonly groups: Groups;
+  readonly sides: Sides;
+}
+
+/** How many values each column takes. */
+function columnSizes(tree: TarTree, extras: TreeExtras, parts: Parts): Record<ColumnName, number> {
+  const { order, whiteouts, groups, sides } = parts;
+  const { count } = order;
+  const [grouped, withXattrs, sparse] = [groups.entries.length, sides.xattrEntries.length, sides.sparseEntries.length];
+  return {
+    ...{ data: count, size: count, mtimeSec: count, mtimeNsec: count, parent: count, uid: count, gid: count },
+    ...{ nameEnd: count, mode: count, flags: count },
+    ...{ names: order.nameBytes, targets: tree.targets.length },
+    ...{ groupEntry: grouped, groupFirst: grouped, groupSize: grouped },
+    ...{ xattrEntry: withXattrs, xattrAt: withXattrs, xattrBytes: extras.xattrBytes.length },
+    ...{ sparseEntry: sparse, sparseEnd: sparse },
+    ...{ extentOffset: sides.extents, extentLength: sides.extents, extentAt: sides.extents },
+    ...{ whiteoutDir: whiteouts.length, whiteoutEnd: whiteouts.length },
+    whiteoutNames: whiteouts.reduce((sum, { name }) => sum + name.length, 0),
+  };
 }
 
 function fillEntries(into: Columns, tree: TarTree, order: Order): void {
