@@ -1,6 +1,8 @@
 /** What is mounted, for people and programs. */
 
+import { readFileSync } from 'node:fs';
 import { PlyfsError } from '../base/errors.js';
+import { requestLines } from '../observe/recording.js';
 import { type MountEntry, mountTable } from '../sys/mount.js';
 import { askMount } from './control.js';
 import { mountPointPath } from './paths.js';
@@ -54,10 +56,24 @@ function stateOf(mount: FoundMount): MountSummary['state'] {
 
 /** What the live mount on `target` has done so far. PlyfsError where there is none. */
 export async function mountStats(target: string, cwd: string): Promise<MountStats> {
+  return parseStats(await askMount(liveMount(target, cwd).socket, { command: 'stats' }));
+}
+
+/** The requests that the live mount on `target` has traced so far, as the lines of the trace `fuse`. PlyfsError where there are none. */
+export function mountTrace(target: string, cwd: string): string {
+  const { log, driver, target: path } = liveMount(target, cwd);
+  if (log === undefined) {
+    throw new PlyfsError('no-trace', `the mount on ${path} is in the foreground: its trace is what it prints there (--debug)`);
+  }
+  const lines = driver === 'direct' ? requestLines(readFileSync(log, 'utf8')) : [];
+  if (lines.length > 0) return `${lines.join('\n')}\n`;
+  const advice = 'mount it with PLYFS_TRACE=fuse in the environment (and not with --driver fuse-native)';
+  throw new PlyfsError('no-trace', `the mount on ${path} traces no requests: ${advice}`);
+}
+
+function liveMount(target: string, cwd: string): FoundMount {
   const path = mountPointPath(target, cwd);
   const mount = findMount(path);
-  if (!mount?.isAlive) {
-    throw new PlyfsError('not-mounted', `plyfs has mounted nothing on ${path}: plyfs mounts shows what it has`);
-  }
-  return parseStats(await askMount(mount.socket, { command: 'stats' }));
+  if (mount?.isAlive) return mount;
+  throw new PlyfsError('not-mounted', `plyfs has mounted nothing on ${path}: plyfs mounts shows what it has`);
 }

@@ -1,4 +1,4 @@
-/** Makes a process believe in an older kernel: `node --import dist/test/old-kernel.js` refuses, with the errno in PLYFS_TEST_REFUSE, the
+/** Makes a process believe in an older kernel: `node --import dist/test/support/old-kernel.js` refuses, with the errno in PLYFS_TEST_REFUSE, the
  *  calls below to the main thread (a seccomp filter; needs no rights). */
 
 import koffi from 'koffi';

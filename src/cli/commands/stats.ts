@@ -1,16 +1,22 @@
 /** plyfs stats: requests by kind, their latency in the daemon, and the counters of the engine. */
 
-import { mountStats } from '../../mount/mount-list.js';
+import { mountStats, mountTrace } from '../../mount/mount-list.js';
 import type { MountStats } from '../../mount/stats.js';
 import { newCommand } from '../command.js';
 
 export const command = newCommand('stats', 'Shows what the mount on TARGET has done since it was made.', [
   'plyfs stats /mnt',
   'plyfs stats --json /mnt',
+  'PLYFS_TRACE=fuse plyfs mount app /mnt; ls -R /mnt; plyfs stats --trace /mnt > trace',
 ])
   .argument('<target>', 'a mount point')
   .option('--json', 'print a JSON object')
-  .action(async (target: string, options: { json?: boolean }) => {
+  .option('--trace', 'print the requests so far of a mount with PLYFS_TRACE=fuse, for plyfs bench --replay')
+  .action(async (target: string, options: { json?: boolean; trace?: boolean }) => {
+    if (options.trace === true) {
+      process.stdout.write(mountTrace(target, process.cwd()));
+      return;
+    }
     const stats = await mountStats(target, process.cwd());
     process.stdout.write(options.json === true ? `${JSON.stringify(stats, undefined, 2)}\n` : describe(stats));
   });

@@ -1,13 +1,14 @@
 /** The two lines a request leaves in the trace `fuse`, decoded from the operations table:
- *  `> 42 LOOKUP node=1 name="etc" pid=311` and `< 42 ok 61us node=7 dir 0755 0:0 size=4096`. */
+ *  `> 42 LOOKUP node=1 name="etc" pid=311` and `< 42 ok 61us node=7 dir 0755 0:0 size=4096`. observe/recording.ts reads them back. */
 
 import { errnoName } from '../../base/errno.js';
 import { kindName, typeOfMode } from '../../base/mode.js';
-import { bytesFromName, textFromName } from '../../base/name.js';
+import { bytesFromName, type Name, textFromName } from '../../base/name.js';
 import { inHeaderSize } from '../protocol/constants.js';
+import { readDirentplus } from '../protocol/dirent.js';
 import { attrOut, entryOut } from '../protocol/structs.js';
 import type { Operation } from './operation.js';
-import { bodyWord, type Reply } from './reply.js';
+import { bodyAt, bodyWord, type Reply } from './reply.js';
 import type { Request } from './request.js';
 
 /** The line of an arriving request. Leaves its cursor as it was. */
@@ -22,7 +23,10 @@ export function requestLine(row: Operation | undefined, request: Request): strin
 }
 
 function quoted(request: Request): string {
-  const name = request.name();
+  return quotedName(request.name());
+}
+
+function quotedName(name: Name): string {
   const text = textFromName(name);
   // A name that is not UTF-8 is shown by its bytes.
   return text.includes('\ufffd') ? `0x${bytesFromName(name).toString('hex')}` : JSON.stringify(text);
@@ -40,10 +44,22 @@ export function replyLine(
   const start = `< ${request.unique} ${errno === 0 ? 'ok' : errnoName(errno)} ${Math.round(us)}us`;
   if (errno !== 0) return start;
   const output = row?.output;
+  if (row?.name === 'READDIRPLUS') return `${start} ${size} bytes${describeListed(reply, size)}`;
   if (output === undefined || size < output.size) return size > 0 ? `${start} ${size} bytes` : start;
   if (output === entryOut) return `${start} ${describeEntry(reply)}`;
   if (output === attrOut) return `${start} ${describeAttributes(attrOut.read(reply.words, bodyWord))}`;
   return `${start} ${output.describe(reply.words, bodyWord)}`;
+}
+
+/** ` 7="etc" 8="usr"`: the entries that the kernel made nodes of. */
+function describeListed(reply: Reply, size: number): string {
+  const words: string[] = [];
+  for (let at = bodyAt; at < bodyAt + size; ) {
+    const entry = readDirentplus(reply.bytes, reply.words, at);
+    if (entry.node !== 0) words.push(` ${entry.node}=${quotedName(entry.name)}`);
+    at += entry.size;
+  }
+  return words.join('');
 }
 
 function describeEntry(reply: Reply): string {

@@ -1,6 +1,6 @@
 /** Packs directory entries for READDIR and READDIRPLUS: fuse_dirent or fuse_direntplus, each padded to 8 bytes. */
 
-import type { Name } from '../../base/name.js';
+import { type Name, nameFromBytes } from '../../base/name.js';
 import { dirent, entryOut } from './structs.js';
 
 /** Bytes of the plain record for a name of `length` bytes. */
@@ -33,6 +33,14 @@ export function writeDirent(
   const end = at + dirent.size + bytes.write(name, at + dirent.size, 'latin1');
   bytes.fill(0, end, at + size);
   return size;
+}
+
+/** Reads the fuse_direntplus at byte `at`: its node (0 for "name only"), its name and the bytes it takes. */
+export function readDirentplus(bytes: Buffer, words: Uint32Array, at: number): { node: number; name: Name; size: number } {
+  const node = entryOut.read(words, at >> 2).nodeid;
+  const { namelen } = dirent.read(words, (at + entryOut.size) >> 2);
+  const begin = at + entryOut.size + dirent.size;
+  return { node, name: nameFromBytes(bytes, begin, begin + namelen), size: direntplusSize(namelen) };
 }
 
 /** Writes a fuse_entry_out that says "name only": the kernel makes no inode for it and takes no reference. */
