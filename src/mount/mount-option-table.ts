@@ -91,24 +91,24 @@ function setFsync(options: MountOptions, isOn: boolean): void {
   options.isVolatile = !isOn;
 }
 
-/** `inside:outside:count[:inside:outside:count...]`, as /proc/PID/uid_map has them. */
+/** `onDisk:shown:count[:...]`, as fuse-overlayfs reads them; containers/storage writes an empty word before the first. */
 function readIdMap(value: string, name: string): IdMap {
   const words = value.split(':').filter((word) => word !== '');
   const ranges: IdRange[] = [];
   for (let at = 0; at < words.length; at += 3) {
-    const [inside, outside, count] = words.slice(at, at + 3).map((word) => idValue(word, name));
-    if (inside === undefined || outside === undefined || count === undefined || count === 0) {
-      throw badValue(name, value, 'use inside:outside:count, three numbers a range');
+    const [onDisk, shown, count] = words.slice(at, at + 3).map((word) => idValue(word, name));
+    if (onDisk === undefined || shown === undefined || count === undefined || count === 0) {
+      throw badValue(name, value, 'use ondisk:shown:count, three numbers a range');
     }
-    ranges.push({ inside, outside, count });
+    ranges.push({ onDisk, shown, count });
   }
-  if (ranges.length === 0 || overlap(ranges, 'inside') || overlap(ranges, 'outside')) {
-    throw badValue(name, value, 'use ranges inside:outside:count that do not overlap');
+  if (ranges.length === 0 || overlap(ranges, 'onDisk') || overlap(ranges, 'shown')) {
+    throw badValue(name, value, 'use ranges ondisk:shown:count that do not overlap');
   }
   return ranges;
 }
 
-function overlap(ranges: readonly IdRange[], side: 'inside' | 'outside'): boolean {
+function overlap(ranges: readonly IdRange[], side: 'onDisk' | 'shown'): boolean {
   const sorted = ranges.toSorted((a, b) => a[side] - b[side]);
   return sorted.some((range, index) => index > 0 && sorted[index - 1]![side] + sorted[index - 1]!.count > range[side]);
 }

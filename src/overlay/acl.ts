@@ -1,5 +1,8 @@
 /** POSIX ACLs in their xattr form (Linux include/uapi/linux/posix_acl_xattr.h): version 2, then entries of tag, permissions and id. */
 
+/** Of the two xattrs that hold ACLs. */
+export const aclPrefix = 'system.posix_acl_';
+
 const version = 2;
 const entrySize = 8;
 const tag = { userObject: 0x01, namedUser: 0x02, groupObject: 0x04, namedGroup: 0x08, mask: 0x10, other: 0x20 } as const;

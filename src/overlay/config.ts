@@ -1,10 +1,9 @@
 /** What an OverlayFs is made from: plain data, because the command line's side of a mount and its serving thread exchange it. */
 
-/** One range of ids as a user namespace writes it (user_namespaces(7)): `count` ids from `inside` (seen in the view) are those from
- *  `outside` on disk. */
+/** One range of ids in the order of fuse-overlayfs(1), whose options these are: `count` ids from `onDisk` show as those from `shown`. */
 export interface IdRange {
-  inside: number;
-  outside: number;
+  onDisk: number;
+  shown: number;
   count: number;
 }
 

@@ -18,6 +18,7 @@ import type { Caller } from '../vfs/filesystem.js';
 import { inheritAcl } from './acl.js';
 import type { CopyUp } from './copy-up.js';
 import { crashPoint } from './crash-point.js';
+import { overflowId } from './ids.js';
 import { ownFile } from './open-files.js';
 import type { OverlayState } from './state.js';
 
@@ -84,10 +85,9 @@ export class Creation {
     const { nodes } = view.tree;
     view.stat(directory.node);
     const inheritsGroup = (nodes.mode(directory.node) & S_ISGID) !== 0;
-    const uid = view.ids.isSquashed ? this.daemonUid : view.ids.uidOnDisk(caller.uid);
-    const gid = view.ids.isSquashed ? this.daemonGid : view.ids.gidOnDisk(caller.gid);
-    if (uid === undefined || gid === undefined)
-      throw new FsError(errno.EOVERFLOW, `no id on disk for ${caller.uid}:${caller.gid}`);
+    // Who has no place on disk makes files all the same, as with fuse-overlayfs: podman's own root writes into containers.
+    const uid = view.ids.isSquashed ? this.daemonUid : (view.ids.uidOnDisk(caller.uid) ?? overflowId);
+    const gid = view.ids.isSquashed ? this.daemonGid : (view.ids.gidOnDisk(caller.gid) ?? overflowId);
     const isDirectory = (mode & S_IFMT) === S_IFDIR;
     const kept = isDirectory && inheritsGroup ? mode | S_ISGID : mode;
     const plan: Plan = {

@@ -6,8 +6,8 @@ import { FsError } from '../base/errors.js';
 import { mapAcl } from './acl.js';
 import type { IdMap, OverlayConfig } from './config.js';
 
-/** What an unmapped id shows as (/proc/sys/kernel/overflowuid). */
-const overflowId = 65534;
+/** What an unmapped id shows as, and is stored as (/proc/sys/kernel/overflowuid). */
+export const overflowId = 65534;
 
 export class Ids {
   private readonly isPlain: boolean;
@@ -20,17 +20,17 @@ export class Ids {
   /** Changes the owner in `attributes` from what the disk says to what the view shows. */
   show(attributes: Attributes): void {
     if (this.isPlain) return;
-    attributes.uid = this.config.squashToUid ?? inward(this.config.uidMapping, attributes.uid);
-    attributes.gid = this.config.squashToGid ?? inward(this.config.gidMapping, attributes.gid);
+    attributes.uid = this.config.squashToUid ?? toShown(this.config.uidMapping, attributes.uid);
+    attributes.gid = this.config.squashToGid ?? toShown(this.config.gidMapping, attributes.gid);
   }
 
   /** The id on disk of a user of the view; undefined where it has none. */
   uidOnDisk(uid: number): number | undefined {
-    return this.isPlain ? uid : outward(this.config.uidMapping, uid);
+    return this.isPlain ? uid : toDisk(this.config.uidMapping, uid);
   }
 
   gidOnDisk(gid: number): number | undefined {
-    return this.isPlain ? gid : outward(this.config.gidMapping, gid);
+    return this.isPlain ? gid : toDisk(this.config.gidMapping, gid);
   }
 
   /** An ACL of the disk as the view shows it. */
@@ -39,8 +39,8 @@ export class Ids {
     if (this.isPlain || this.isSquashed) return acl;
     return mapAcl(
       acl,
-      (id) => inward(uidMapping, id),
-      (id) => inward(gidMapping, id),
+      (id) => toShown(uidMapping, id),
+      (id) => toShown(gidMapping, id),
     );
   }
 
@@ -64,14 +64,14 @@ export class Ids {
   }
 }
 
-function inward(map: IdMap | undefined, id: number): number {
+function toShown(map: IdMap | undefined, id: number): number {
   if (map === undefined) return id;
-  for (const range of map) if (id >= range.outside && id < range.outside + range.count) return range.inside + id - range.outside;
+  for (const range of map) if (id >= range.onDisk && id < range.onDisk + range.count) return range.shown + id - range.onDisk;
   return overflowId;
 }
 
-function outward(map: IdMap | undefined, id: number): number | undefined {
+function toDisk(map: IdMap | undefined, id: number): number | undefined {
   if (map === undefined) return id;
-  for (const range of map) if (id >= range.inside && id < range.inside + range.count) return range.outside + id - range.inside;
+  for (const range of map) if (id >= range.shown && id < range.shown + range.count) return range.onDisk + id - range.shown;
   return undefined;
 }

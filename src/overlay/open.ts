@@ -9,8 +9,11 @@ import type { Layer } from '../layers/layer.js';
 import { Union } from '../layers/union/union.js';
 import type { Counters } from '../observe/counters.js';
 import { fsUuid } from '../sys/handle.js';
+import { isIdmapped } from '../sys/mount.js';
 import { raiseNofile, setUmask } from '../sys/process.js';
 import type { OverlayConfig } from './config.js';
+import { IdmappedLayer } from './idmapped-layer.js';
+import { Ids } from './ids.js';
 import { OpenFiles } from './open-files.js';
 import { OverlayFs } from './overlay-fs.js';
 import { OverlayState } from './state.js';
@@ -25,7 +28,7 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
   const limit = raiseNofile();
   const descriptors = new Descriptors(Math.min(directoriesMax, Math.floor(limit / 2)));
   const upper = openUpper(config, descriptors);
-  const lower = layers ?? config.layers.map((path) => new DirectoryLayer(path, path, descriptors));
+  const lower = layers ?? openLayers(config, descriptors);
   if (upper !== undefined) learnSpaces(upper, [upper, ...lower]);
   const union = new Union({
     layers: upper === undefined ? lower : [upper, ...lower],
@@ -46,6 +49,14 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
     descriptors.close();
     union.close();
   });
+}
+
+function openLayers(config: OverlayConfig, descriptors: Descriptors): DirectoryLayer[] {
+  const mapsIds = config.uidMapping !== undefined || config.gidMapping !== undefined;
+  const ids = new Ids(config);
+  return config.layers.map((path) =>
+    mapsIds && isIdmapped(path) ? new IdmappedLayer(path, descriptors, ids) : new DirectoryLayer(path, path, descriptors),
+  );
 }
 
 function openUpper(config: OverlayConfig, descriptors: Descriptors): Upper | undefined {

@@ -9,11 +9,11 @@ import { isHiddenXattr, storedXattr, viewXattr } from '../layers/markers.js';
 import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
 import { rootIndex } from '../layers/union/tree.js';
 import { capabilityKey, getxattrAt, listxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
+import { aclPrefix } from './acl.js';
 import type { CopyUp } from './copy-up.js';
 import type { OverlayState } from './state.js';
 
 const virtualPrefix = 'user.plyfs.';
-const aclPrefix = 'system.posix_acl_';
 const defaultAclKey = 'system.posix_acl_default';
 
 export class Xattrs {

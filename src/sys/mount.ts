@@ -4,7 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { deviceMajor, deviceMinor, makeDevice } from '../base/attributes.js';
 import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
+import { O_PATH } from './constants.js';
 import * as libc from './libc.js';
+import { closeFd, openPath } from './open.js';
 
 /** mount(2). `flags`: MS_*; `data`: the file system's own options, '' for none. */
 export function mount(source: string, target: string, type: string, flags: number, data: string): void {
@@ -66,6 +68,17 @@ export function parseMountinfo(text: string): MountEntry[] {
     });
   }
   return entries;
+}
+
+/** Whether `path` lies on an idmapped mount (mount_setattr(2), MOUNT_ATTR_IDMAP): what stat(2) says there of owners is mapped already. */
+export function isIdmapped(path: string): boolean {
+  const fd = openPath(path, O_PATH);
+  try {
+    const id = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+    return mountTable().some((entry) => entry.id === Number(id) && entry.options.split(',').includes('idmapped'));
+  } finally {
+    closeFd(fd);
+  }
 }
 
 /** Blanks, tabs, newlines, backslashes and `#` are written as three octal digits. The rest is bytes of UTF-8. */

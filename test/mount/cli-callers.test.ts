@@ -86,9 +86,11 @@ test(
     const made = stage.sh(`$PLYFS -o '${options}' "$PWD/mnt"`);
     assert.equal(made.status, 0, made.stderr);
     says(stage, 'cat mnt/f mnt/g; echo x > mnt/x; fusermount3 -u mnt', 'base\napp\n');
-    const mapped = stage.sh(`$PLYFS -o lowerdir=l/BASE,uidmapping=0:0:1:1:100000:65536,gidmapping=0:0:1:1:100000:65536 mnt`);
+    const mapped = stage.sh(
+      `$PLYFS -o lowerdir=l/BASE,uidmapping=0:1000:1:1:100000:65536,gidmapping=0:1001:1:1:100000:65536 mnt`,
+    );
     assert.deepEqual([mapped.status, mapped.stderr], [0, '']);
-    says(stage, 'stat -c %u:%g mnt/f; $PLYFS umount mnt', '0:0\n');
+    says(stage, 'stat -c %u:%g mnt/f; $PLYFS umount mnt', '1000:1001\n');
     says(stage, '$PLYFS -o lowerdir=l/BASE,squash_to_uid=7,squash_to_gid=8 mnt; stat -c %u:%g mnt/f; $PLYFS umount mnt', '7:8\n');
   }),
 );

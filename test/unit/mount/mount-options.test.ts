@@ -42,15 +42,15 @@ const accepted: [string, Record<string, unknown>][] = [
   ['squash_to_root', { squashToUid: 0, squashToGid: 0 }],
   ['squash_to_uid=5,squash_to_root,squash_to_gid=6', { squashToUid: 5, squashToGid: 6 }],
   [
-    'uidmapping=0:1000:1:1:100000:65536',
+    'uidmapping=1000:0:1:100000:1:65536',
     {
       uidMapping: [
-        { inside: 0, outside: 1000, count: 1 },
-        { inside: 1, outside: 100000, count: 65536 },
+        { onDisk: 1000, shown: 0, count: 1 },
+        { onDisk: 100000, shown: 1, count: 65536 },
       ],
     },
   ],
-  ['gidmapping=0:5:1', { gidMapping: [{ inside: 0, outside: 5, count: 1 }] }],
+  ['gidmapping=:5:0:1', { gidMapping: [{ onDisk: 5, shown: 0, count: 1 }] }],
   ['timeout=0', { timeoutSec: 0 }],
   ['timeout=1.5', { timeoutSec: 1.5 }],
   ['writeback=0', { io: 'cached' }],

@@ -10,8 +10,8 @@ import { needsRoot } from '../../support/scratch.js';
 import { assertTree } from '../../support/tree.js';
 
 const ids = [
-  { inside: 0, outside: 1000, count: 1 },
-  { inside: 1, outside: 100000, count: 10 },
+  { onDisk: 1000, shown: 0, count: 1 },
+  { onDisk: 100000, shown: 1, count: 10 },
 ];
 const mapped: Partial<OverlayConfig> = { uidMapping: ids, gidMapping: ids };
 
@@ -25,7 +25,7 @@ interface Row {
 
 const rows: readonly Row[] = [
   {
-    name: 'mapped ids: what the view shows and takes are the ids inside, on disk stand those outside',
+    name: 'mapped ids: the view shows and takes the second of each range, on disk stands the first',
     options: mapped,
     lower:
       'file mine uid=1000 gid=1000; file theirs uid=100002 gid=100003; file foreign uid=7 gid=7; dir d uid=1000 gid=100001 02775',
@@ -36,7 +36,7 @@ const rows: readonly Row[] = [
       file d/new uid=1000 gid=100001; dir d/sub 02755 uid=1000 gid=100001`,
   },
   {
-    name: 'mapped ids: ACLs name the users inside, the disk those outside',
+    name: 'mapped ids: ACLs name in the view who is shown, on disk who stands there',
     options: mapped,
     lower:
       'dir d uid=1000 gid=1000 default-acl=u::rwx,u:100001:rw-,g::r-x,m::rwx,o::---; file f uid=1000 gid=1000 acl=u::rw-,u:100002:r--,g::r--,g:9:rw-,m::rw-,o::r--',
@@ -45,6 +45,14 @@ const rows: readonly Row[] = [
     upperAfter: `dir d uid=1000 gid=1000 default-acl=u::rwx,u:100001:rw-,g::r-x,m::rwx,o::---
       file f 0664 uid=1000 gid=1000 acl=u::rw-,u:100003:rw-,g::r--,m::rw-,o::r--
       file d/n 0660 uid=1000 gid=1000 acl=u::rw-,u:100001:rw-,g::r-x,m::rw-,o::---`,
+  },
+  {
+    name: 'a caller whose id has no place on disk makes files all the same: 65534, as fuse-overlayfs does (podman links /etc/mtab so)',
+    options: { uidMapping: [{ onDisk: 0, shown: 100000, count: 10 }], gidMapping: [{ onDisk: 0, shown: 200000, count: 10 }] },
+    lower: 'dir d',
+    run: `get d owner -> 100000:200000\nsymlink /proc/mounts d/mtab\nget d/mtab owner -> 65534:65534
+      chown d/mtab 100000:200001\nget d/mtab owner -> 100000:200001\nmkdir d/s\nget d/s owner -> 65534:65534`,
+    upperAfter: 'dir d; symlink d/mtab gid=1 -> /proc/mounts; dir d/s uid=65534 gid=65534',
   },
   {
     name: 'squashed ids: every object shows one owner, and a change of owner is taken without effect',
