@@ -9,7 +9,7 @@ import { fsync, pread, pwrite } from '../sys/file.js';
 import { mkdirAt, renameAt, unlinkAt } from '../sys/namespace.js';
 import { closeFd, openAt, tryOpenAt } from '../sys/open.js';
 import { lstatAt } from '../sys/stat.js';
-import { type Job, type JobResult, newFile } from './jobs.js';
+import { type ClientJob, type JobResult, newFile } from './jobs.js';
 import { readList } from './stack.js';
 import { quantile, seededRandom } from './statistics.js';
 
@@ -146,7 +146,7 @@ async function latency(job: { list: string; command: readonly string[] }): Promi
   return { seconds, operations: samples.length, latencyUs };
 }
 
-function run(job: Job): JobResult | Promise<JobResult> {
+function run(job: ClientJob): JobResult | Promise<JobResult> {
   switch (job.kind) {
     case 'stat':
       return passes(job, names(job.list, job.limit), stat);
@@ -177,6 +177,6 @@ function run(job: Job): JobResult | Promise<JobResult> {
   }
 }
 
-const job = JSON.parse(process.argv[2] ?? '') as Job; // as: only the harness starts this file
+const job = JSON.parse(process.argv[2] ?? '') as ClientJob; // as: only the harness starts this file
 process.chdir(job.root);
 process.stdout.write(JSON.stringify(await run(job)));

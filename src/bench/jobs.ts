@@ -5,7 +5,7 @@ interface Common {
   root: string;
 }
 
-export type Job = Common &
+export type ClientJob = Common &
   (
     | { kind: 'stat' | 'open' | 'miss'; list: string; limit?: number; passes: number }
     | { kind: 'create'; directory: string; files: number; bytes: number }

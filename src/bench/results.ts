@@ -42,7 +42,7 @@ export interface Measurement {
 }
 
 /** Memory of a daemon after a workload, in KiB, the largest of the repetitions. */
-export interface Memory {
+export interface MemoryUse {
   workload: string;
   stack: string;
   subject: string;
@@ -65,7 +65,7 @@ export interface Results {
   subjects: string[];
   stacks: { name: string; layers: number; objects: number }[];
   measurements: Measurement[];
-  memory: Memory[];
+  memory: MemoryUse[];
   gaps: Gap[];
 }
 

@@ -10,8 +10,8 @@ import type { JobResult } from './jobs.js';
 import { RequestCounter, type RequestCounts } from './requests.js';
 import { cacheDrops, describeMachine, type Measurement, type Results } from './results.js';
 import type { Stack } from './stack.js';
-import { childrenCpu, connectionOf, daemonsOf, type Place, removeHome, type Subject, unmount, useOf } from './subjects.js';
-import type { Run, Step, Workload } from './workload.js';
+import { childrenCpu, connectionOf, daemonsOf, type MountPlace, removeHome, type Subject, unmount, useOf } from './subjects.js';
+import type { BenchStep, Run, Workload } from './workload.js';
 
 export interface Plan {
   subjects: readonly Subject[];
@@ -35,7 +35,7 @@ interface Cell {
 
 /** One step measured once. */
 interface Sample {
-  step: Pick<Step, 'name' | 'unit'>;
+  step: Pick<BenchStep, 'name' | 'unit'>;
   result: JobResult;
   cpu?: { client: number; daemon: number };
   requests?: RequestCounts;
@@ -227,7 +227,7 @@ function reasonAgainst(workload: Workload, stack: Stack, subject: Subject): stri
   return workload.unfit?.(stack);
 }
 
-function makePlace(home: string, workload: Workload, subject: Subject): Place {
+function makePlace(home: string, workload: Workload, subject: Subject): MountPlace {
   const [target, scratch] = [join(home, 'target'), join(home, 'scratch')];
   for (const directory of [target, scratch]) mkdirSync(directory, { recursive: true });
   const changesLower = workload.writes === 'lower';

@@ -9,7 +9,7 @@ import { ifPresent } from '../base/node-error.js';
 import type { Stack } from './stack.js';
 
 /** The directories of one mount, all empty. `upper` and `work` are undefined for a read-only one. */
-export interface Place {
+export interface MountPlace {
   target: string;
   upper?: string;
   work?: string;
@@ -25,7 +25,7 @@ export interface Subject {
   /** Why it cannot run here, or undefined. */
   unavailable: () => string | undefined;
   /** Returns once the mount answers. */
-  mount: (stack: Pick<Stack, 'layers' | 'flat'>, place: Place) => void;
+  mount: (stack: Pick<Stack, 'layers' | 'flat'>, place: MountPlace) => void;
   /** Not mounted at all: nothing to unmount. */
   isBare?: boolean;
 }
@@ -65,7 +65,7 @@ function shortNames(layers: readonly string[], scratch: string): string[] {
   });
 }
 
-function overlayOptions(layers: readonly string[], place: Place): string {
+function overlayOptions(layers: readonly string[], place: MountPlace): string {
   const lower = `lowerdir=${layers.map((layer) => layer.replace(/[\\:,]/g, '\\$&')).join(':')}`;
   return place.upper === undefined ? lower : `${lower},upperdir=${place.upper},workdir=${place.work}`;
 }
@@ -106,7 +106,7 @@ const kernel: Subject = {
   },
 };
 
-function emptyLayer(place: Place): string {
+function emptyLayer(place: MountPlace): string {
   const empty = join(place.scratch, 'empty');
   mkdirSync(empty);
   return empty;

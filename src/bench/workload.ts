@@ -5,7 +5,7 @@ import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { PlyfsError } from '../base/errors.js';
 import type { Inputs } from './inputs.js';
-import type { Job, JobResult } from './jobs.js';
+import type { ClientJob, JobResult } from './jobs.js';
 import type { Stack } from './stack.js';
 
 /** What a step works with. */
@@ -20,7 +20,7 @@ export interface Run {
   isQuick: boolean;
 }
 
-export interface Step {
+export interface BenchStep {
   /** Unique among all workloads. */
   name: string;
   /** What is counted: time and requests are given per one of these. */
@@ -46,14 +46,14 @@ export interface Workload {
   isOptional?: boolean;
   /** Why it cannot be measured on this stack. */
   unfit?: (stack: Stack) => string | undefined;
-  steps: readonly Step[];
+  steps: readonly BenchStep[];
 }
 
 const clientFile = fileURLToPath(new URL('client.js', import.meta.url));
 const limitMs = 300_000;
 
 /** Runs the job in a client process. */
-export function runJob(job: Job): JobResult {
+export function runJob(job: ClientJob): JobResult {
   const done = spawnSync(process.execPath, [clientFile, JSON.stringify(job)], { timeout: limitMs, encoding: 'utf8' });
   if (done.status !== 0) throw new PlyfsError('bench.client', `${job.kind}: ${reasonOf(done)}`);
   return JSON.parse(done.stdout) as JobResult; // as: client.ts printed it

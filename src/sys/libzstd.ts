@@ -4,7 +4,7 @@
 import { promisify } from 'node:util';
 import { loadLibrary } from './libc.js';
 
-type Step = (
+type StreamCall = (
   context: unknown,
   into: Buffer,
   room: number,
@@ -18,7 +18,7 @@ interface Libzstd {
   readonly createContext: () => unknown;
   readonly freeContext: (context: unknown) => void;
   /** In a thread of its own. The result is an error, or 0 at the end of a frame. */
-  readonly step: Step;
+  readonly step: StreamCall;
   readonly isError: (result: number) => number;
   readonly errorName: (result: number) => string;
 }
@@ -39,7 +39,7 @@ function load(): Libzstd | undefined {
     return {
       createContext: library.func('void *ZSTD_createDCtx()') as () => unknown,
       freeContext: library.func('size_t ZSTD_freeDCtx(void *)') as (context: unknown) => void,
-      step: promisify(library.func(step).async) as unknown as Step,
+      step: promisify(library.func(step).async) as unknown as StreamCall,
       isError: library.func('uint32_t ZSTD_isError(size_t)') as (result: number) => number,
       errorName: library.func('const char *ZSTD_getErrorName(size_t)') as (result: number) => string,
     };

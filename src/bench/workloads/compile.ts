@@ -3,10 +3,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Run, Step, Workload } from '../workload.js';
+import type { BenchStep, Run, Workload } from '../workload.js';
 import { runTool } from '../workload.js';
 
-const build: Omit<Step, 'name'> = {
+const build: Omit<BenchStep, 'name'> = {
   unit: 'file',
   measure: (run) => {
     const sources = run.isQuick ? run.inputs.sources.slice(0, 8) : run.inputs.sources;

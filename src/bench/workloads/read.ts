@@ -1,9 +1,9 @@
 /** Reading: many small files, one large one. */
 
-import type { Run, Step, Workload } from '../workload.js';
+import type { BenchStep, Run, Workload } from '../workload.js';
 import { runJob, runTool } from '../workload.js';
 
-const readAll: Omit<Step, 'name'> = {
+const readAll: Omit<BenchStep, 'name'> = {
   unit: 'file',
   measure: (run) => runTool(run.stack.survey.files, run.root, 'xargs', '-0', '-a', run.stack.survey.fileList, 'cat'),
 };
@@ -41,7 +41,7 @@ function largeFile(run: Run): { path: string; bytes: number } {
   return file;
 }
 
-const sequential: Omit<Step, 'name'> = {
+const sequential: Omit<BenchStep, 'name'> = {
   unit: 'MiB',
   measure: (run) => {
     const { path, bytes } = largeFile(run);
@@ -49,7 +49,7 @@ const sequential: Omit<Step, 'name'> = {
   },
 };
 
-const random: Omit<Step, 'name'> = {
+const random: Omit<BenchStep, 'name'> = {
   unit: 'read',
   measure: (run) => {
     const { path, bytes } = largeFile(run);

@@ -1,9 +1,9 @@
 /** Walking and asking: what a shell, a package manager or a build does before it reads anything. */
 
-import type { Step, Workload } from '../workload.js';
+import type { BenchStep, Workload } from '../workload.js';
 import { runJob, runTool } from '../workload.js';
 
-const find: Omit<Step, 'name'> = {
+const find: Omit<BenchStep, 'name'> = {
   unit: 'object',
   measure: (run) => runTool(run.stack.survey.objects, run.root, 'find', '.', '-name', 'no such name'),
 };
@@ -23,7 +23,7 @@ export const walk: Workload = {
   ],
 };
 
-function oneCall(kind: 'stat' | 'open' | 'miss'): Omit<Step, 'name'> {
+function oneCall(kind: 'stat' | 'open' | 'miss'): Omit<BenchStep, 'name'> {
   return {
     unit: 'call',
     prepare: (run) => {
@@ -33,7 +33,7 @@ function oneCall(kind: 'stat' | 'open' | 'miss'): Omit<Step, 'name'> {
   };
 }
 
-function firstCall(kind: 'stat' | 'open' | 'miss'): Omit<Step, 'name'> {
+function firstCall(kind: 'stat' | 'open' | 'miss'): Omit<BenchStep, 'name'> {
   return {
     unit: 'call',
     measure: (run) => runJob({ kind, root: run.root, list: run.stack.survey.fileList, passes: 1 }),
@@ -53,7 +53,7 @@ export const lookup: Workload = {
   ],
 };
 
-const du: Omit<Step, 'name'> = {
+const du: Omit<BenchStep, 'name'> = {
   unit: 'object',
   measure: (run) => runTool(run.stack.survey.objects, run.root, 'du', '-s', '.'),
 };

@@ -6,7 +6,7 @@ import { errnoOf } from '../../base/errors.js';
 import { dirType } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
 import { capabilityKey } from '../../sys/xattr.js';
-import { compareTrees, type Step, unreadable } from '../tree/compare.js';
+import { compareTrees, unreadable, type WalkStep } from '../tree/compare.js';
 import type { OpenedFile } from '../tree/content.js';
 import type { NodeNumber, TreeView } from '../tree/tree-view.js';
 
@@ -55,7 +55,7 @@ class Diff {
     private readonly options: DiffOptions,
   ) {}
 
-  take(step: Step): void {
+  take(step: WalkStep): void {
     switch (step.kind) {
       case 'enter':
         this.enter(step.path, step.before, step.after);

@@ -10,7 +10,7 @@ import { opaqueEntry, whiteoutEntry } from '../../layers/tar/tar-markers.js';
 import { TarWriter } from '../../tar/writer.js';
 import { hasSameContent } from '../changes/diff.js';
 import { isSameMap } from '../changes/same-object.js';
-import { compareTrees, type Step, unreadable } from '../tree/compare.js';
+import { compareTrees, unreadable, type WalkStep } from '../tree/compare.js';
 import { storedXattrs, TreeEntries } from '../tree/tree-entry.js';
 import type { NodeNumber, TreeView } from '../tree/tree-view.js';
 
@@ -52,7 +52,7 @@ export class LayerTar {
 
   /** The tar in chunks, each good until the next is asked for; of `steps` where the trees were compared already. PlyfsError `unreadable`.
    *  Once only. */
-  *chunks(steps: Iterable<Step> = compareTrees(this.before, this.after, 'upper')): Generator<Buffer> {
+  *chunks(steps: Iterable<WalkStep> = compareTrees(this.before, this.after, 'upper')): Generator<Buffer> {
     for (const step of steps) {
       try {
         yield* this.take(step);
@@ -65,7 +65,7 @@ export class LayerTar {
     for (const path of this.writer.shortened) this.warn(path, 'became shorter while it was read: the rest is zeros');
   }
 
-  private *take(step: Step): Generator<Buffer> {
+  private *take(step: WalkStep): Generator<Buffer> {
     switch (step.kind) {
       case 'enter':
         yield* this.enter(step);
@@ -91,7 +91,7 @@ export class LayerTar {
     return this.frames.at(-1)?.isCovered === true;
   }
 
-  private *enter({ path, before, after, isCover }: Extract<Step, { kind: 'enter' }>): Generator<Buffer> {
+  private *enter({ path, before, after, isCover }: Extract<WalkStep, { kind: 'enter' }>): Generator<Buffer> {
     const isOpaque = isCover && this.options.explicitWhiteouts !== true;
     const isChanged = this.isCovered || isOpaque || !this.isUnchangedDirectory(path, before, after);
     this.frames.push({ path, node: after, isWritten: false, isCovered: this.isCovered || isOpaque });
@@ -99,7 +99,7 @@ export class LayerTar {
     if (isOpaque) yield* this.add(opaqueEntry(path));
   }
 
-  private *object({ path, before, after }: Extract<Step, { kind: 'object' }>): Generator<Buffer> {
+  private *object({ path, before, after }: Extract<WalkStep, { kind: 'object' }>): Generator<Buffer> {
     if (this.after.type(after) === dirType.sock) {
       this.warn(path, 'is a socket, which a layer cannot hold: left out');
       if (before !== undefined && !this.isCovered) yield* this.whiteout(path);

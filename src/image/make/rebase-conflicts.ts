@@ -5,7 +5,7 @@ import { dirType } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
 import type { Layer } from '../../layers/layer.js';
 import { isSameObject, isSameTree } from '../changes/same-object.js';
-import { compareTrees, type Step } from '../tree/compare.js';
+import { compareTrees, type WalkStep } from '../tree/compare.js';
 import { StackedView } from '../tree/stacked-view.js';
 import { type NodeNumber, TreeView } from '../tree/tree-view.js';
 
@@ -73,7 +73,7 @@ class Finder {
   ) {}
 
   /** A step from the new base to the new image. */
-  take(step: Step): void {
+  take(step: WalkStep): void {
     if (this.told !== undefined) {
       if (step.kind === 'leave' && step.path === this.told) this.told = undefined;
     } else if (step.kind === 'enter') {
@@ -97,7 +97,7 @@ class Finder {
     return node !== undefined && this.base?.type(node) === dirType.dir;
   }
 
-  private enter({ path, before, after, isCover }: Extract<Step, { kind: 'enter' }>): void {
+  private enter({ path, before, after, isCover }: Extract<WalkStep, { kind: 'enter' }>): void {
     const was = this.former.at(path);
     if (before === undefined) {
       if (was !== undefined) this.add('deleted-in-base', path);
@@ -114,7 +114,7 @@ class Finder {
     }
   }
 
-  private object({ path, after }: Extract<Step, { kind: 'object' }>): void {
+  private object({ path, after }: Extract<WalkStep, { kind: 'object' }>): void {
     const was = this.former.at(path);
     // The step of a name that got its file from another one has no `before`.
     const before = this.base?.at(path);

@@ -8,7 +8,7 @@ import type { Store } from '../../store/store.js';
 import { type OpenedUpper, openUpperAs } from '../find/open-tree.js';
 import { TarIntake } from '../intake/tar-intake.js';
 import type { LocatedImage } from '../stack/located-image.js';
-import type { Step } from '../tree/compare.js';
+import type { WalkStep } from '../tree/compare.js';
 import { racyMs, StillView } from '../tree/still-view.js';
 import type { TreeView } from '../tree/tree-view.js';
 import { LayerTar, type LayerTarOptions } from './layer-writer.js';
@@ -57,7 +57,7 @@ export async function takeStillLayer(
 function read(
   store: Store,
   tar: LayerTar,
-  steps: readonly Step[],
+  steps: readonly WalkStep[],
   tree: StillView,
   mayRepeat: boolean,
 ): TakenLayer | { readonly changed: readonly Name[] } {
@@ -84,7 +84,7 @@ export function refuseUnstorable({ upper, label }: OpenedUpper<TreeView>): void 
   );
 }
 
-async function takeSteps(tree: StillView, base: TreeView | undefined, passes: boolean): Promise<Step[]> {
+async function takeSteps(tree: StillView, base: TreeView | undefined, passes: boolean): Promise<WalkStep[]> {
   const steps = tree.take(base, passes);
   if (!passes) return steps;
   let changed = tree.takeChanged();

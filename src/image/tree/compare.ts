@@ -9,7 +9,7 @@ import type { NodeNumber, TreeView, ViewEntry } from './tree-view.js';
 
 /** One thing met on the way. Directories are entered and left; in between come the names that are gone, then those that are there, each
  *  sorted by their bytes (T-1). Paths are without a leading slash; the root's is ''. */
-export type Step =
+export type WalkStep =
   | {
       readonly kind: 'enter';
       readonly path: Name;
@@ -42,7 +42,7 @@ interface Frame {
 
 /** `upper`: `after` is `before` with an upper on it, and only the upper's part is visited. `whole`: any two trees. Without `before`
  *  everything is new. PlyfsError `unreadable` with the path of what cannot be read. */
-export function* compareTrees(before: TreeView | undefined, after: TreeView, extent: 'upper' | 'whole'): Generator<Step> {
+export function* compareTrees(before: TreeView | undefined, after: TreeView, extent: 'upper' | 'whole'): Generator<WalkStep> {
   const walk = new Walk(before, after, extent);
   const stack: Frame[] = [];
   yield walk.enter(stack, '' as Name, before?.root, after.root);
@@ -71,7 +71,7 @@ class Walk {
   ) {}
 
   /** Puts the directory on the stack. */
-  enter(stack: Frame[], path: Name, before: NodeNumber | undefined, after: NodeNumber): Step {
+  enter(stack: Frame[], path: Name, before: NodeNumber | undefined, after: NodeNumber): WalkStep {
     const parent = stack.at(-1);
     const former = before !== undefined && this.before?.type(before) === dirType.dir ? before : undefined;
     try {

@@ -15,7 +15,7 @@ import { closeFd } from '../../sys/open.js';
 import { raiseNofile } from '../../sys/process.js';
 import { statAt } from '../../sys/stat.js';
 import { writing } from '../intake/tar-intake.js';
-import { compareTrees, type Step, unreadable } from './compare.js';
+import { compareTrees, unreadable, type WalkStep } from './compare.js';
 import type { OpenedFile } from './content.js';
 import type { NodeNumber, TreeView } from './tree-view.js';
 import { UpperView } from './upper-view.js';
@@ -78,11 +78,11 @@ export class StillView extends UpperView {
 
   /** Everything that the upper changes of `before`, taken now. PRE: nobody changes names or attributes, nor (unless `passes`) writes to
    *  files; only once. */
-  take(before: TreeView | undefined, passes = false): Step[] {
+  take(before: TreeView | undefined, passes = false): WalkStep[] {
     this.beganMs = Date.now();
     this.passes = passes;
     this.findIndexedNames(before);
-    const steps: Step[] = [];
+    const steps: WalkStep[] = [];
     for (const step of compareTrees(before, this, 'upper')) {
       steps.push(step);
       if (step.kind === 'enter' || step.kind === 'object') this.keep(step.after, step.path);
