@@ -223,3 +223,14 @@ function unicodeText(text: string): string {
   const shown = /^[\p{Cc}\p{Cs}\p{Co}\p{Cn}]/u.test(text) ? '' : ` '${String.fromCodePoint(code)}'`;
   return `U+${code.toString(16).toUpperCase().padStart(4, '0')}${shown}`;
 }
+
+/** How Go's messages name an item. */
+export function itemText({ kind, text }: Item): string {
+  if (kind === 'EOF') return 'EOF';
+  if (kind === 'keyword' || kind === 'dot' || kind === 'nil') return `<${text}>`;
+  return [...text].length > 10 ? `${JSON.stringify([...text].slice(0, 10).join(''))}...` : JSON.stringify(text);
+}
+
+export function isKeyword(item: Item, word: string): boolean {
+  return item.kind === 'keyword' && item.text === word;
+}

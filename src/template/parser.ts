@@ -1,6 +1,6 @@
 /** From the items of a template to its nodes (Go's text/template/parse/parse.go); `else with` is of Go 1.23. */
 
-import { type Item, type ItemKind, itemsOf } from './lexer.js';
+import { type Item, type ItemKind, isKeyword, itemsOf, itemText } from './lexer.js';
 import { numberLiteral, unquoted } from './literals.js';
 import type { Command, Node, Operand, Pipe } from './nodes.js';
 import { GoError } from './values.js';
@@ -344,14 +344,4 @@ function isEnding(found: Node | Ending): found is Ending {
 
 function endingText(ending: Ending): string {
   return ending.kind === 'end' ? '{{end}}' : '{{else}}';
-}
-
-function isKeyword(item: Item, word: string): boolean {
-  return item.kind === 'keyword' && item.text === word;
-}
-
-function itemText({ kind, text }: Item): string {
-  if (kind === 'EOF') return 'EOF';
-  if (kind === 'keyword' || kind === 'dot' || kind === 'nil') return `<${text}>`;
-  return [...text].length > 10 ? `${JSON.stringify([...text].slice(0, 10).join(''))}...` : JSON.stringify(text);
 }

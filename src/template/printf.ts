@@ -9,6 +9,9 @@ interface Directive {
   precision: number | undefined;
 }
 
+/** As Go's; beyond it a width is none. */
+const maxWidth = 1_000_000;
+
 const directive = /%([#0+\- ]*)(?:\[(\d+)\])?(\*|\d+)?(?:\.(?:\[(\d+)\])?(\*|\d*))?(?:\[(\d+)\])?([\s\S]?)/gu;
 
 export function sprintf(format: string, operands: readonly GoValue[]): string {
@@ -31,7 +34,7 @@ export function sprintf(format: string, operands: readonly GoValue[]): string {
     at(second);
     const precision = starred(precisionText);
     at(third);
-    if (verb === '') return '%!(NOVERB)';
+    if (verb === '' || Math.max(Math.abs(width ?? 0), precision ?? 0) > maxWidth) return '%!(NOVERB)';
     if (verb === '%') return '%';
     if (next < 0 || (isReordered && next >= operands.length)) return `%!${verb}(BADINDEX)`;
     if (next >= operands.length) return `%!${verb}(MISSING)`;

@@ -4,9 +4,12 @@ import { PlyfsError } from '../../base/errors.js';
 import { inspectContainer } from '../../container/inspect.js';
 import { inspectImage } from '../../image/inspect.js';
 import { Store } from '../../store/store.js';
+import { typedValue } from '../../template/typed.js';
+import type { GoType } from '../../template/values.js';
 import { newCommand } from '../command.js';
+import { Format } from '../format.js';
+import { containerType, imageType } from '../inspect-types.js';
 import { reportError } from '../report.js';
-import { renderTemplate } from '../template.js';
 
 export const command = newCommand('inspect', 'Prints what is known of containers and images as a JSON array.', [
   'plyfs inspect busybox',
@@ -15,44 +18,40 @@ export const command = newCommand('inspect', 'Prints what is known of containers
 ])
   .argument('<names...>', 'containers or images: names, IDs or digests; a container goes before an image of the same name')
   .option('--type <type>', 'container or image')
-  .option('-f, --format <template>', 'a Go template for each')
+  .option('-f, --format <template>', 'a Go template for each, or "json"')
   .option('--json', 'print a JSON array, as without it')
   .action((texts: string[], options: { format?: string; type?: string }) => {
     const store = new Store();
-    const { type } = options;
+    const { type, format } = options;
     if (type !== undefined && type !== 'image' && type !== 'container') {
       throw new PlyfsError('usage', `--type is image or container, not ${type}`, { exitStatus: 2 });
     }
-    const found: Record<string, unknown>[] = [];
+    const template = format === undefined || format === '' || format === 'json' ? undefined : new Format(format);
+    const found: Found[] = [];
     for (const text of texts) {
       try {
-        found.push((type === 'image' ? undefined : inspectContainer(store, text)) ?? imageOf(store, text, type));
+        const container = type === 'image' ? undefined : inspectContainer(store, text);
+        found.push(container === undefined ? imageOf(store, text, type) : { object: container, type: containerType });
       } catch (error) {
         if (!(error instanceof PlyfsError)) throw error;
         process.exitCode = reportError(error);
       }
     }
-    const { format } = options;
+    const objects = found.map(({ object }) => object);
     const text =
-      format === undefined
-        ? JSON.stringify(found, undefined, 4)
-        : found.map((one) => renderTemplate(format, withEmptyFields(one))).join('\n');
+      template === undefined
+        ? JSON.stringify(objects, undefined, format === 'json' ? 0 : 4)
+        : found.map((one) => template.run(typedValue(one.object, one.type))).join('\n');
     process.stdout.write(`${text}\n`);
   });
 
-/** A config names what it sets; to docker's templates the rest is empty. */
-const emptyConfig = {
-  ...{ User: '', WorkingDir: '', StopSignal: '', Hostname: '', Domainname: '', Image: '' },
-  ...{ Env: [], Cmd: [], Entrypoint: [], OnBuild: [], ExposedPorts: {}, Volumes: {}, Labels: {} },
-};
-
-function withEmptyFields(object: Record<string, unknown>): Record<string, unknown> {
-  const { Config: config } = object;
-  return typeof config === 'object' ? { ...object, Config: { ...emptyConfig, ...config } } : object;
+interface Found {
+  readonly object: Record<string, unknown>;
+  readonly type: GoType;
 }
 
-function imageOf(store: Store, text: string, type: string | undefined): Record<string, unknown> {
+function imageOf(store: Store, text: string, type: string | undefined): Found {
   if (type === 'container')
     throw new PlyfsError('no-container', `no such container: ${text} (plyfs ps -a lists those there are)`);
-  return inspectImage(store, text);
+  return { object: inspectImage(store, text), type: imageType };
 }

@@ -66,12 +66,13 @@ function outcome(text: string, data: go.GoValue): string {
   }
 }
 
+const goEscapes: Readonly<Record<string, string>> = {
+  ...{ '\\b': '\\u0008', '\\f': '\\u000c', '\u2028': '\\u2028', '\u2029': '\\u2029' },
+};
+
 /** In the escapes of Go's encoder. */
 function jsonLine(text: string): string {
-  const escaped = { '\b': '\\u0008', '\f': '\\u000c', '\u2028': '\\u2028', '\u2029': '\\u2029' };
-  return JSON.stringify(text).replaceAll(/\\[bf]|[\u2028\u2029]/g, (one) =>
-    one === '\\b' ? escaped['\b'] : one === '\\f' ? escaped['\f'] : one === '\u2028' ? '\\u2028' : '\\u2029',
-  );
+  return JSON.stringify(text).replaceAll(/\\[bf]|[\u2028\u2029]/g, (one) => goEscapes[one] ?? one);
 }
 
 const lines = results.split('\n');
