@@ -14,8 +14,13 @@ export const sizeMax = Number.MAX_SAFE_INTEGER;
  *  a short answer would be filled up with zeros by the kernel. */
 export function readBytes(content: Content, offset: number, buffer: Buffer, at: number, length: number): number {
   const count = readContent(content, offset, buffer, at, length);
-  if (count < length && isCutOff(content, offset + count)) throw new FsError(errno.EIO, cutOffSentence);
+  checkLength(content, offset + count, offset + length);
   return count;
+}
+
+/** EIO where what was read or copied of a content ends at `end`, before `wanted`, because its file was cut off. */
+export function checkLength(content: Content, end: number, wanted: number): void {
+  if (end < wanted && isCutOff(content, end)) throw new FsError(errno.EIO, cutOffSentence);
 }
 
 /** Copies the data parts of the first `length` bytes of a sparse entry; what lies between stays a hole. */

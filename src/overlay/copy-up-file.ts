@@ -7,7 +7,7 @@ import { O_CREAT, O_EXCL, O_RDWR } from '../sys/constants.js';
 import { clone, copyData, ftruncate, startWriteback } from '../sys/file.js';
 import { openAt } from '../sys/open.js';
 import { Deferred } from '../vfs/filesystem.js';
-import { copyExtents } from './content.js';
+import { checkLength, copyExtents } from './content.js';
 import type { CopiedObjects } from './copy-up-object.js';
 import { crashPoint } from './crash-point.js';
 import { type OpenFile, ownFile } from './open-files.js';
@@ -49,7 +49,7 @@ export class FileCopies {
           throw this.copyElsewhere(node, source, made, file, length);
         }
         if (source.extents !== undefined) copyExtents(source, file.fd, length);
-        else copyData(source.fd, source.start, file.fd, length);
+        else checkLength(source, copyData(source.fd, source.start, file.fd, length), length);
       }
       ftruncate(file.fd, length);
       this.finishFile(node, made, file);
@@ -69,11 +69,12 @@ export class FileCopies {
     // Whatever happens to its names and users meanwhile, the number stays this file's.
     view.tree.nodes.addReferences(node, 1);
     const job = { kind: 'copy', source: source.fd, sourceStart: source.start, target: file.fd, length } as const;
-    const deferred = new Deferred(job, 'retry', (failure) => {
+    const deferred = new Deferred(job, 'retry', (failure, copied) => {
       this.underWay.delete(node);
       view.files.unpin(node);
       try {
         if (failure !== 0) throw new FsError(failure, 'copy-up');
+        checkLength(source, copied, length);
         ftruncate(file.fd, length);
         this.finishFile(node, made, file);
         view.counters.add('copyUpBytes', length);
