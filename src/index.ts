@@ -1,6 +1,7 @@
 /** The library: images as trees of files, without FUSE and without root. */
 
 export type { Digest } from './base/digest.js';
+export { type ErrorCode, errorCodes } from './base/error-codes.js';
 export { PlyfsError } from './base/errors.js';
 export {
   type FileKind,

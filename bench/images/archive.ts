@@ -70,8 +70,7 @@ function build(home: string, archive: string): { facts: ImageFacts; files: strin
   for (const root of ['/usr', '/opt']) collect(root, sources);
   shuffle(sources, random);
   sources.splice(fileCount);
-  if (sources.length < 1000)
-    throw new PlyfsError('bench.fixture', `only ${sources.length} files below /usr to make an image from`);
+  if (sources.length < 1000) throw new PlyfsError('bench', `only ${sources.length} files below /usr to make an image from`);
   const visible = new Set<string>();
   const layers: LayerFile[] = [];
   let entries = 0;

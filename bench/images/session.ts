@@ -54,7 +54,7 @@ export class Session {
     });
     const seconds = (performance.now() - before.at) / 1e3;
     if (done.status !== 0)
-      throw new PlyfsError('bench.command', `${script}: ${done.stderr.slice(-500) || (done.signal ?? done.error?.message)}`);
+      throw new PlyfsError('bench', `${script}: ${done.stderr.slice(-500) || (done.signal ?? done.error?.message)}`);
     return {
       seconds,
       client: childrenCpu() - before.client,

@@ -1,6 +1,7 @@
 /** The two errors of the project: FsError inside a mount (an errno for the caller), PlyfsError outside it (a sentence for people). */
 
 import { errno, errnoName } from './errno.js';
+import { type ErrorCode, errorCodes } from './error-codes.js';
 
 /** A refusal that the caller of a file operation sees as `errno`. `detail` is for the log, never for the caller. It carries no stack:
  *  refusals are everyday answers of a mount, and taking a stack costs more than most operations. */
@@ -22,17 +23,19 @@ export class FsError extends Error {
   }
 }
 
-/** What a command could not do. `message` is one sentence that names the thing and says what to do; `exitStatus` 2 is wrong usage. */
+/** What a command could not do. `code` is a row of error-codes.ts; `message` is one sentence that names the thing and says what to do. */
 export class PlyfsError extends Error {
-  readonly exitStatus: number;
-
   constructor(
-    readonly code: string,
+    readonly code: ErrorCode,
     message: string,
-    options: { cause?: unknown; exitStatus?: number } = {},
+    options: { cause?: unknown } = {},
   ) {
     super(forPeople(message), options.cause === undefined ? {} : { cause: options.cause });
-    this.exitStatus = options.exitStatus ?? 1;
+  }
+
+  /** Of the command that ends with it: 2 where its words are wrong, else 1. */
+  get exitStatus(): number {
+    return errorCodes[this.code].exitStatus;
   }
 
   override get name(): string {

@@ -69,7 +69,7 @@ export function readLimits(text: string = process.env.PLYFS_LIMITS ?? ''): Limit
     const [name = '', value = ''] = word.split('=', 2);
     if (!Object.hasOwn(defaultLimits, name) || !/^[1-9]\d{0,14}$/.test(value)) {
       const names = Object.keys(defaultLimits).join(', ');
-      throw new PlyfsError('USAGE', `PLYFS_LIMITS: "${word}" is not one of ${names} with = and a number`, { exitStatus: 2 });
+      throw new PlyfsError('usage', `PLYFS_LIMITS: "${word}" is not one of ${names} with = and a number`);
     }
     limits[name] = Number(value);
   }

@@ -93,7 +93,7 @@ function named<T extends { name: string }>(all: readonly T[], name: string, noun
   const found = all.find((each) => each.name === name);
   if (found !== undefined) return found;
   const names = all.map((each) => each.name).join(', ');
-  throw new PlyfsError('bench.name', `there is no ${noun} "${name}"; there are: ${names}`, { exitStatus: 2 });
+  throw new PlyfsError('usage', `there is no ${noun} "${name}"; there are: ${names}`);
 }
 
 /** Workloads by their own name or that of a step, which then runs with the steps before it. */
@@ -134,7 +134,7 @@ function shortened(stack: Stack, cache: string): Stack {
 function viewOf(layers: readonly string[], home: string, known: readonly Subject[], use: (root: string) => void): void {
   const able = ['kernel', 'plyfs', 'fuse-overlayfs'].map((name) => named(known, name, 'subject'));
   const subject = able.find((each) => each.unavailable() === undefined);
-  if (subject === undefined) throw new PlyfsError('bench.view', 'nothing here can mount the layers: run as root');
+  if (subject === undefined) throw new PlyfsError('bench', 'nothing here can mount the layers: run as root');
   const [target, scratch] = [join(home, 'view'), join(home, 'scratch')];
   for (const directory of [target, scratch]) mkdirSync(directory, { recursive: true });
   try {

@@ -100,7 +100,7 @@ function layerPaths(home: string, depth: number): string[] {
 
 function run(program: string, ...args: string[]): void {
   const done = spawnSync(program, args, { timeout: 600_000 });
-  if (done.status !== 0) throw new PlyfsError('bench.fixture', `${program} ${args.join(' ')} failed: ${done.stderr?.toString()}`);
+  if (done.status !== 0) throw new PlyfsError('bench', `${program} ${args.join(' ')} failed: ${done.stderr?.toString()}`);
 }
 
 function buildDeep(home: string, depth: number): void {
@@ -199,7 +199,7 @@ function chooseSources(random: () => number): string[] {
   for (const root of sourceRoots) collect(root, headers, others);
   shuffle(others, random);
   const chosen = [...headers, ...others.slice(0, Math.max(0, mixedFiles - headers.length))];
-  if (chosen.length < 1000) throw new PlyfsError('bench.fixture', `only ${chosen.length} files below /usr to make layers from`);
+  if (chosen.length < 1000) throw new PlyfsError('bench', `only ${chosen.length} files below /usr to make layers from`);
   return chosen;
 }
 

@@ -38,7 +38,7 @@ export function buildInputs(home: string): void {
     for (let f = 0; f < shape.archiveFiles; f++) writeFileSync(join(directory, `file${f}.txt`), text(random));
   }
   const tar = spawnSync('tar', ['-cf', inputs.archive, '-C', home, 'archive'], { timeout: 120_000 });
-  if (tar.status !== 0) throw new PlyfsError('bench.inputs', `tar failed: ${tar.stderr?.toString()}`);
+  if (tar.status !== 0) throw new PlyfsError('bench', `tar failed: ${tar.stderr?.toString()}`);
   for (let p = 0; p < shape.packages; p++) {
     const directory = join(inputs.modules, `package${p}`);
     mkdirSync(join(directory, 'lib'), { recursive: true });

@@ -36,7 +36,7 @@ const largeBytes = 16 * 1024 * 1024;
 /** Walks `root` (the merged view) with find(1), puts the lists into `directory` and returns what it saw. */
 export function surveyOf(root: string, directory: string): Survey {
   const find = spawnSync('find', ['.', '-printf', '%y %s %P\\0'], { cwd: root, maxBuffer: 1 << 30, timeout: 300_000 });
-  if (find.status !== 0) throw new PlyfsError('bench.survey', `find could not walk ${root}: ${find.stderr.toString()}`);
+  if (find.status !== 0) throw new PlyfsError('bench', `find could not walk ${root}: ${find.stderr.toString()}`);
   const files: string[] = [];
   const largeFiles: { path: string; bytes: number }[] = [];
   const below = new Map<string, number>();

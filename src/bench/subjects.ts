@@ -90,7 +90,7 @@ function mountWith(program: string, args: string[], cwd: string): void {
   const done = spawnSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 });
   if (done.status !== 0) {
     const reason = done.error?.message ?? done.stderr.toString().trim();
-    throw new PlyfsError('bench.mount', `${program} could not mount: ${reason}`);
+    throw new PlyfsError('bench', `${program} could not mount: ${reason}`);
   }
 }
 
@@ -166,7 +166,7 @@ const bare: Subject = {
   unavailable: () => undefined,
   mount: (stack, place) => {
     const flat = stack.flat;
-    if (flat === undefined) throw new PlyfsError('bench.mount', 'this stack has no plain copy');
+    if (flat === undefined) throw new PlyfsError('bench', 'this stack has no plain copy');
     rmSync(place.target, { recursive: true });
     if (place.changesLower) copyTree(flat, place.target);
     else symlinkSync(flat, place.target);
@@ -176,7 +176,7 @@ const bare: Subject = {
 /** Not as hard links, which would change with the copy. */
 function copyTree(from: string, to: string): void {
   const done = spawnSync('cp', ['-a', '--reflink=auto', from, to], { timeout: 300_000 });
-  if (done.status !== 0) throw new PlyfsError('bench.mount', `cp could not copy ${from}: ${done.stderr.toString()}`);
+  if (done.status !== 0) throw new PlyfsError('bench', `cp could not copy ${from}: ${done.stderr.toString()}`);
 }
 
 /** Unmounts `target` and waits until its daemons are gone (5 s). */
@@ -186,7 +186,7 @@ export function unmount(subject: Subject, target: string): void {
   for (let attempt = 0; ; attempt++) {
     const done = spawnSync('umount', attempt < 20 ? [target] : ['-l', target], { timeout: 60_000 });
     if (done.status === 0) break;
-    if (attempt >= 20) throw new PlyfsError('bench.unmount', `could not unmount ${target}: ${done.stderr?.toString()}`);
+    if (attempt >= 20) throw new PlyfsError('bench', `could not unmount ${target}: ${done.stderr?.toString()}`);
     sleep(50);
   }
   for (let waited = 0; waited < 100 && daemons.some(isAlive); waited++) sleep(50);

@@ -34,7 +34,7 @@ export function unpackLayers(tars: readonly TarRange[], home: string): string[] 
     const done = spawnSync('bash', ['-c', `set -o pipefail; ${script}`, 'bash', ...args], { timeout: 600_000 });
     // head closes the pipe before tail has written all of the file.
     if (done.status !== 0 && done.status !== 141) {
-      throw new PlyfsError('bench.unpack', `tar could not unpack a layer of ${tar.path}: ${done.stderr.toString().trim()}`);
+      throw new PlyfsError('bench', `tar could not unpack a layer of ${tar.path}: ${done.stderr.toString().trim()}`);
     }
     markWhiteouts(directory);
     return directory;

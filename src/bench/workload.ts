@@ -55,7 +55,7 @@ const limitMs = 300_000;
 /** Runs the job in a client process. */
 export function runJob(job: ClientJob): JobResult {
   const done = spawnSync(process.execPath, [clientFile, JSON.stringify(job)], { timeout: limitMs, encoding: 'utf8' });
-  if (done.status !== 0) throw new PlyfsError('bench.client', `${job.kind}: ${reasonOf(done)}`);
+  if (done.status !== 0) throw new PlyfsError('bench', `${job.kind}: ${reasonOf(done)}`);
   return JSON.parse(done.stdout) as JobResult; // as: client.ts printed it
 }
 
@@ -68,7 +68,7 @@ export function runTool(operations: number, cwd: string, ...command: readonly st
   const done = spawnSync(program, args, { cwd, stdio: ['ignore', sink, 'pipe'], timeout: limitMs });
   const seconds = Number(process.hrtime.bigint() - start) / 1e9;
   closeSync(sink);
-  if (done.status !== 0) throw new PlyfsError('bench.tool', `${program}: ${reasonOf(done)}`);
+  if (done.status !== 0) throw new PlyfsError('bench', `${program}: ${reasonOf(done)}`);
   return { seconds, operations };
 }
 

@@ -1,5 +1,6 @@
 /** --format: the user's template, and one sentence for what is wrong with it. */
 
+import type { ErrorCode } from '../base/error-codes.js';
 import { PlyfsError } from '../base/errors.js';
 import { TemplateRunError } from '../template/evaluator.js';
 import { TemplateSyntaxError } from '../template/parser.js';
@@ -38,11 +39,15 @@ function told<T>(text: string, work: () => T, what = ''): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof TemplateSyntaxError) throw broken(text, inOurWords(error.message), 2);
+    if (error instanceof TemplateSyntaxError) throw broken('template', text, inOurWords(error.message));
     if (!(error instanceof TemplateRunError)) throw error;
     const { missing } = error;
-    if (missing === undefined || missing.fields.length === 0) throw broken(text, inOurWords(error.message), 1);
-    throw broken(text, `${what === '' ? 'this' : what} has no field ${missing.field}; there are ${missing.fields.join(', ')}`, 1);
+    if (missing === undefined || missing.fields.length === 0) throw broken('template-field', text, inOurWords(error.message));
+    throw broken(
+      'template-field',
+      text,
+      `${what === '' ? 'this' : what} has no field ${missing.field}; there are ${missing.fields.join(', ')}`,
+    );
   }
 }
 
@@ -54,6 +59,6 @@ function inOurWords(message: string): string {
     .replace(/^template: [^ ]* executing "[^"]*" at /, 'at ');
 }
 
-function broken(text: string, problem: string, exitStatus: number): PlyfsError {
-  return new PlyfsError('template', `--format ${text}: ${problem}`, { exitStatus });
+function broken(code: ErrorCode, text: string, problem: string): PlyfsError {
+  return new PlyfsError(code, `--format ${text}: ${problem}`);
 }

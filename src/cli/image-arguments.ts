@@ -38,7 +38,7 @@ export function stackChoice(options: ImageOptions): StackChoice {
 
 function layerNumber(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);
-  throw new PlyfsError('usage', `"${text}" is not the number of a layer`, { exitStatus: 2 });
+  throw new PlyfsError('usage', `"${text}" is not the number of a layer`);
 }
 
 /** Calls `use` with the merged tree of the image and closes it. */

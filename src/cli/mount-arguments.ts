@@ -164,7 +164,7 @@ function findFlag(word: string): { flag: Flag; attached: string | undefined } {
 }
 
 function usage(sentence: string): PlyfsError {
-  return new PlyfsError('usage', `${sentence}; plyfs mount --help shows how`, { exitStatus: 2 });
+  return new PlyfsError('usage', `${sentence}; plyfs mount --help shows how`);
 }
 
 /** The text of `plyfs mount --help`. */

@@ -10,5 +10,5 @@ export function toStandardOutput(chunks: Iterable<Buffer>): void {
 
 /** PlyfsError where it is a terminal, which a tar would only disturb. */
 export function refuseTerminal(advice: string): void {
-  if (process.stdout.isTTY === true) throw new PlyfsError('usage', `standard output is a terminal: ${advice}`, { exitStatus: 2 });
+  if (process.stdout.isTTY === true) throw new PlyfsError('usage', `standard output is a terminal: ${advice}`);
 }

@@ -43,7 +43,7 @@ export async function copyFiles(
   const from = placeOf(source);
   const to = placeOf(destination);
   if ((from.container === undefined) === (to.container === undefined)) {
-    throw new PlyfsError('usage', 'one of source and destination is CONTAINER:PATH, the other a path here', { exitStatus: 2 });
+    throw new PlyfsError('usage', 'one of source and destination is CONTAINER:PATH, the other a path here');
   }
   if (from.container !== undefined) {
     const container = getContainer(store, from.container);

@@ -40,9 +40,7 @@ export async function findMountedImage(request: ImageRequest, options: MountOpti
 async function makeContainer(store: Store, request: ImageRequest, options: MountOptions): Promise<Container | undefined> {
   if (request.isWritable !== true || options.upper !== undefined) return undefined;
   if (request.upto !== undefined || request.only !== undefined) {
-    throw new PlyfsError('usage', '--upto and --layer show a part of an image: give --upper DIR to write on top of it', {
-      exitStatus: 2,
-    });
+    throw new PlyfsError('usage', '--upto and --layer show a part of an image: give --upper DIR to write on top of it');
   }
   const located = await locateImage(store, request.text, request.platform);
   const isStored = located.kind === 'store' && located.id !== undefined;

@@ -1,5 +1,6 @@
 /** The messages between the main thread of a mount and the thread that serves it. */
 
+import type { ErrorCode } from '../base/error-codes.js';
 import type { Attachment, DriverOptions } from '../fuse/driver.js';
 import type { MountedImage } from '../mount/mount-request.js';
 import type { OverlayConfig } from '../overlay/config.js';
@@ -23,7 +24,7 @@ export type ServeReport = { kind: 'opened' } | { kind: 'ready' } | { kind: 'ende
 
 export interface ServeFailure {
   kind: 'failed';
-  code: string;
+  code: ErrorCode;
   message: string;
   stack: string;
 }

@@ -1,6 +1,7 @@
 /** Opens the overlay and serves it until it is unmounted, on the orders `open` and `serve`. It works in the serving thread (thread-main.ts), or
  *  in the main thread for a driver that can work nowhere else; ServingThread (thread.ts) is the other end of both. */
 
+import type { ErrorCode } from '../base/error-codes.js';
 import { PlyfsError } from '../base/errors.js';
 import type { Driver } from '../fuse/driver.js';
 import type { Layer } from '../layers/layer.js';
@@ -61,7 +62,7 @@ async function openLayers(image: MountedImage): Promise<Layer[]> {
   return openPrepared(new Store(image.storeRoot), image.layers).map(({ layer }) => layer);
 }
 
-function describe(error: unknown): { code: string; message: string; stack: string } {
+function describe(error: unknown): { code: ErrorCode; message: string; stack: string } {
   if (error instanceof PlyfsError) return { code: error.code, message: error.message, stack: '' };
   if (!(error instanceof Error)) return { code: 'failed', message: String(error), stack: '' };
   return { code: 'failed', message: `the mount could not be served: ${error.message}`, stack: error.stack ?? '' };

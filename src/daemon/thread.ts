@@ -3,6 +3,7 @@
  *  thread only it is ended again, and the same orders are obeyed here. */
 
 import { Worker } from 'node:worker_threads';
+import type { ErrorCode } from '../base/error-codes.js';
 import { PlyfsError } from '../base/errors.js';
 import type { Attachment } from '../fuse/driver.js';
 import { servesInMainThread } from './drivers.js';
@@ -68,7 +69,7 @@ export class ServingThread {
   }
 
   /** The first failure counts; after `ended` none does. */
-  private broke(code: string, message: string, cause?: unknown): void {
+  private broke(code: ErrorCode, message: string, cause?: unknown): void {
     this.failure ??= new PlyfsError(code, message, { cause });
     this.fail?.(this.failure);
   }

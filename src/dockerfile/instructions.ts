@@ -78,7 +78,7 @@ export function applyChanges(config: Readonly<Config>, changes: readonly string[
     const name = word.toUpperCase();
     if (!Object.hasOwn(instructions, name)) {
       const allowed = Object.keys(instructions).join(', ');
-      throw new PlyfsError('change', `${word} is not allowed in a change: use ${allowed}`, { exitStatus: 2 });
+      throw new PlyfsError('change', `${word} is not allowed in a change: use ${allowed}`);
     }
     if (rest === '') throw refused(name, rest, 'has no argument');
     instructions[name]!(draft, rest); // looked up above
@@ -87,7 +87,7 @@ export function applyChanges(config: Readonly<Config>, changes: readonly string[
 }
 
 function refused(instruction: string, rest: string, why: string): PlyfsError {
-  return new PlyfsError('change', `the change ${instruction} ${rest} ${why}`, { exitStatus: 2 });
+  return new PlyfsError('change', `the change ${instruction} ${rest} ${why}`);
 }
 
 /** The JSON form, or the shell form, which a shell is to run. */

@@ -29,8 +29,7 @@ export function mountFlags(isReadOnly: boolean, words: Iterable<string>): number
   for (const word of words) {
     const flag = flagWords[word];
     if (flag !== undefined) flags |= flag;
-    else if (!defaultWords.has(word))
-      throw new PlyfsError('unknown-mount-flag', `${word} is not a mount flag`, { exitStatus: 2 });
+    else if (!defaultWords.has(word)) throw new PlyfsError('unknown-mount-flag', `${word} is not a mount flag`);
   }
   return flags;
 }

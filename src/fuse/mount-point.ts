@@ -3,6 +3,7 @@
 
 import { Attributes } from '../base/attributes.js';
 import { errno, errnoName } from '../base/errno.js';
+import type { ErrorCode } from '../base/error-codes.js';
 import { errnoOf, PlyfsError } from '../base/errors.js';
 import { isDirectory } from '../base/mode.js';
 import { log } from '../observe/log.js';
@@ -12,7 +13,7 @@ import { mountTable, umount } from '../sys/mount.js';
 import { statPath } from '../sys/stat.js';
 
 /** Code and reason by what looking at the target says. */
-const refusals: Record<number, readonly [code: string, why: string]> = {
+const refusals: Record<number, readonly [code: ErrorCode, why: string]> = {
   [errno.ENOENT]: ['target-missing', 'it does not exist; make the directory first'],
   [errno.EACCES]: ['target-denied', 'it cannot be reached with your rights'],
   [errno.ENOTDIR]: ['target-no-directory', 'it is not a directory'],

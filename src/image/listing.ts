@@ -73,9 +73,6 @@ function badFilter(text: string): PlyfsError {
   return new PlyfsError(
     'filter',
     `--filter ${text}: write dangling=true, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME or reference=PATTERN`,
-    {
-      exitStatus: 2,
-    },
   );
 }
 

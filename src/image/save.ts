@@ -71,8 +71,7 @@ async function putImages(images: readonly SourceImage[], sink: ImageSink, option
 /** The same into a file, which appears when it is whole. A device, pipe or socket at `path` is written to as it is. */
 export async function saveToFile(store: Store, texts: readonly string[], path: string, options: SaveOptions = {}): Promise<void> {
   const isThere = statSync(path, { throwIfNoEntry: false });
-  if (isThere?.isDirectory())
-    throw new PlyfsError('usage', `${path} is a directory: name a file in it, or use --format oci-dir`, { exitStatus: 2 });
+  if (isThere?.isDirectory()) throw new PlyfsError('usage', `${path} is a directory: name a file in it, or use --format oci-dir`);
   if (isThere !== undefined && !isThere.isFile()) return saveToDevice(store, texts, path, options);
   const temporary = join(dirname(path), `.plyfs-save-${process.pid}`);
   const output = createWriteStream(temporary, { fd: openSync(temporary, 'wx', 0o600) });
@@ -101,7 +100,7 @@ async function saveToDevice(store: Store, texts: readonly string[], path: string
 }
 
 function chosen(catalog: Catalog, texts: readonly string[]): { image: StoredImage; names: string[] }[] {
-  if (texts.length === 0) throw new PlyfsError('usage', 'name the images to save', { exitStatus: 2 });
+  if (texts.length === 0) throw new PlyfsError('usage', 'name the images to save');
   const namesOf = new Map<Digest, Set<string>>();
   for (const text of texts) {
     for (const { image, names } of meant(catalog, text)) {

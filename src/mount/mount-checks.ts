@@ -47,9 +47,7 @@ function prepare(request: MountRequest, image: MountedImage | undefined, claims:
 
 function checkLayers({ options, cwd }: MountRequest): string[] {
   if (options.layers.length === 0) {
-    throw new PlyfsError('no-layer', 'no layer is given: write -o lowerdir=TOP:...:BOTTOM, or --layer for each, bottom first', {
-      exitStatus: 2,
-    });
+    throw new PlyfsError('usage', 'no layer is given: write -o lowerdir=TOP:...:BOTTOM, or --layer for each, bottom first');
   }
   return options.layers.map((layer) => realDirectory('layer', layer, cwd, 'correct the path (write \\: for a colon in it)'));
 }
@@ -62,9 +60,7 @@ function checkUpper(request: MountRequest, claims: Claims): Writable | undefined
     return undefined;
   }
   if (options.work === undefined && !makesUpper && !options.isReadOnly) {
-    throw new PlyfsError('no-work', `upperdir=${options.upper} needs a workdir: an empty directory on the same file system`, {
-      exitStatus: 2,
-    });
+    throw new PlyfsError('no-work', `upperdir=${options.upper} needs a workdir: an empty directory on the same file system`);
   }
   if (makesUpper) makeDirectory(resolve(cwd, options.upper), 'upper', claims);
   const upper = realDirectory('upper', options.upper, cwd, 'create it with mkdir');

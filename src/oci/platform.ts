@@ -37,16 +37,13 @@ const architectureWords = new Map([
   ['ppc64', 'ppc64le'],
 ]);
 
-/** `os/architecture[/variant]`, or an architecture alone (then linux). PlyfsError `platform`, exit status 2, for anything else. */
+/** `os/architecture[/variant]`, or an architecture alone (then linux). PlyfsError `bad-platform` for anything else. */
 export function parsePlatform(text: string): Platform {
   const parts = text.toLowerCase().split('/');
   if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part))) {
     throw new PlyfsError(
-      'platform',
+      'bad-platform',
       `"${text}" is not a platform: write os/architecture or os/architecture/variant, as linux/arm64/v8`,
-      {
-        exitStatus: 2,
-      },
     );
   }
   const [os, architecture, variant] = parts.length === 1 ? ['linux', parts[0]!] : [parts[0]!, parts[1]!, parts[2]];

@@ -65,7 +65,7 @@ function splitName(name: string, text: string): { domain: string; path: string }
 }
 
 function invalid(text: string, why: string): PlyfsError {
-  return new PlyfsError('reference', `invalid reference "${text.slice(0, 300)}": ${why}`, { exitStatus: 2 });
+  return new PlyfsError('reference', `invalid reference "${text.slice(0, 300)}": ${why}`);
 }
 
 export function withDefaultTag(reference: Reference): Reference {

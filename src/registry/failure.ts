@@ -1,5 +1,6 @@
 /** What a registry refused or could not do, as one sentence: which registry and repository, what happened, what to do. */
 
+import type { ErrorCode } from '../base/error-codes.js';
 import { PlyfsError } from '../base/errors.js';
 import { networkCode, Trouble } from './trouble.js';
 
@@ -29,7 +30,7 @@ export function nameOf(place: Place): string {
 }
 
 /** Sentences by the code of the network's or TLS's error; `{host}` is who was asked. */
-const networkSentences: readonly (readonly [codes: readonly string[], code: string, sentence: string])[] = [
+const networkSentences: readonly (readonly [codes: readonly string[], code: ErrorCode, sentence: string])[] = [
   [
     ['ENOTFOUND', 'EAI_AGAIN'],
     'registry-unreachable',
@@ -158,7 +159,7 @@ function loginName(place: Place): string {
   return place.registry === 'docker.io' ? '' : place.registry;
 }
 
-export function failed(code: string, place: Place, what: string, cause?: unknown): PlyfsError {
+export function failed(code: ErrorCode, place: Place, what: string, cause?: unknown): PlyfsError {
   return new PlyfsError(code, `${nameOf(place)}: ${what}`, cause === undefined ? {} : { cause });
 }
 

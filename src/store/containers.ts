@@ -130,7 +130,7 @@ function keepImage(store: Store, { id, name, image }: ContainerRecord): void {
 function checkName(name: string): void {
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}$/.test(name)) return;
   const rule = 'a letter or digit, then letters, digits, "_", "." or "-", 2 to 128 characters in all';
-  throw new PlyfsError('name', `"${name}" cannot name a container: use ${rule}`, { exitStatus: 2 });
+  throw new PlyfsError('name', `"${name}" cannot name a container: use ${rule}`);
 }
 
 function refuseTaken(store: Store, name: string): void {

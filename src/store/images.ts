@@ -13,8 +13,7 @@ import { listUses, type Use } from './uses.js';
 /** Gives the image that `source` names the further name `target`, taking it from whatever had it. */
 export async function tagImage(store: Store, source: string, target: string): Promise<void> {
   const reference = withDefaultTag(parseReference(target));
-  if (reference.digest !== undefined)
-    throw new PlyfsError('reference', `"${target}" has a digest: a new name has a tag only`, { exitStatus: 2 });
+  if (reference.digest !== undefined) throw new PlyfsError('reference', `"${target}" has a digest: a new name has a tag only`);
   await store.change((catalog) => catalog.names.set(canonicalText(reference), getImage(catalog, source).image.id));
 }
 

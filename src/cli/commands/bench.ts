@@ -79,7 +79,7 @@ function replayFile(file: string, target: string | undefined, isJson: boolean): 
   const what = target === undefined ? undefined : statSync(target, { throwIfNoEntry: false });
   if (what?.isDirectory() !== true) {
     const sentence = target === undefined ? '--replay needs a directory' : `there is no directory ${target}`;
-    throw new PlyfsError('usage', `${sentence}: name the mount on which the trace is to be repeated`, { exitStatus: 2 });
+    throw new PlyfsError('usage', `${sentence}: name the mount on which the trace is to be repeated`);
   }
   const text = ifPresent(() => readFileSync(file, 'utf8'));
   if (text === undefined) throw new PlyfsError('no-file', `there is no file ${file}`);
@@ -110,7 +110,7 @@ async function layersOf(what: string, unpacked: string): Promise<string[]> {
   const paths = splitPaths(what).map((path) => resolve(path));
   const areDirectories = paths.every((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
   if (areDirectories && !(paths.length === 1 && LayoutDirectory.isOne(paths[0] ?? ''))) return paths;
-  if (process.getuid?.() !== 0) throw new PlyfsError('bench.root', "unpacking an image's layers keeps owners: run as root");
+  if (process.getuid?.() !== 0) throw new PlyfsError('bench', "unpacking an image's layers keeps owners: run as root");
   const store = new Store();
   const layers = await prepareStackOf(store, await locateImage(store, what));
   return unpackLayers(
@@ -126,7 +126,7 @@ function listOf(text: string | undefined): string[] | undefined {
 function numberOf(option: string, text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1) {
-    throw new PlyfsError('usage', `${option} takes whole numbers from 1 on, not ${text}`, { exitStatus: 2 });
+    throw new PlyfsError('usage', `${option} takes whole numbers from 1 on, not ${text}`);
   }
   return number;
 }

@@ -91,5 +91,5 @@ function isNo(pause: string | boolean): boolean {
 }
 
 function usage(sentence: string): PlyfsError {
-  return new PlyfsError('usage', `${sentence}; plyfs commit --help shows how`, { exitStatus: 2 });
+  return new PlyfsError('usage', `${sentence}; plyfs commit --help shows how`);
 }

@@ -66,7 +66,7 @@ async function openOne(store: Store, a: string | undefined, { upper, onto }: Opt
     return openUpper(store, upper, await locateImage(store, onto), upper);
   }
   if (a !== undefined && upper === undefined && onto === undefined) return openTreeOf(store, a);
-  throw new PlyfsError('usage', 'name a container, image or directory, or two of them, or --upper and --onto', { exitStatus: 2 });
+  throw new PlyfsError('usage', 'name a container, image or directory, or two of them, or --upper and --onto');
 }
 
 async function between(a: OpenedTree, openB: () => Promise<OpenedTree>, options: Options): Promise<Change[]> {

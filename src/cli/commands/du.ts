@@ -67,8 +67,7 @@ function sumsOf(view: ImageView, path: Name, options: Options): Sum[] {
     if (isStart || (options.summarize !== true && (isDirectory || options.all === true))) sums.push({ path: at, bytes });
     return bytes;
   };
-  if (options.summarize === true && options.all === true)
-    throw new PlyfsError('usage', '-s and -a exclude each other', { exitStatus: 2 });
+  if (options.summarize === true && options.all === true) throw new PlyfsError('usage', '-s and -a exclude each other');
   visit(view.get(path, false), path, true);
   return sums;
 }

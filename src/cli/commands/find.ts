@@ -56,7 +56,7 @@ const types: Readonly<Record<string, number>> = {
 function print(view: ImageView, path: string, options: Options): void {
   const type = options.type === undefined ? undefined : types[options.type];
   if (options.type !== undefined && type === undefined) {
-    throw new PlyfsError('usage', `--type ${options.type}: write ${Object.keys(types).join(', ')}`, { exitStatus: 2 });
+    throw new PlyfsError('usage', `--type ${options.type}: write ${Object.keys(types).join(', ')}`);
   }
   const pattern = options.name === undefined ? undefined : globPattern(wordBytes(options.name));
   const found: Found[] = [];

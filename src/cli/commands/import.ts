@@ -34,7 +34,7 @@ export const command = newCommand(
     const options: ImportOptions = { reference, changes: change, message, platform };
     const store = new Store();
     if (source === '-' && process.stdin.isTTY === true) {
-      throw new PlyfsError('usage', 'standard input is a terminal: name a file', { exitStatus: 2 });
+      throw new PlyfsError('usage', 'standard input is a terminal: name a file');
     }
     const imported =
       source === '-' ? await importStream(store, process.stdin, '-', options) : await importPath(store, source, options);

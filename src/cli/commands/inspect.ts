@@ -24,7 +24,7 @@ export const command = newCommand('inspect', 'Prints what is known of containers
     const store = new Store();
     const { type, format } = options;
     if (type !== undefined && type !== 'image' && type !== 'container') {
-      throw new PlyfsError('usage', `--type is image or container, not ${type}`, { exitStatus: 2 });
+      throw new PlyfsError('usage', `--type is image or container, not ${type}`);
     }
     const template = format === undefined || format === '' || format === 'json' ? undefined : new Format(format);
     const found: Found[] = [];

@@ -43,8 +43,7 @@ function load(store: Store, input: string | undefined, options: LoadOptions): Pr
     const isStream = statSync(input, { throwIfNoEntry: false })?.isFIFO() === true;
     return isStream ? loadStream(store, createReadStream(input), options) : loadPath(store, input, options);
   }
-  if (process.stdin.isTTY)
-    throw new PlyfsError('usage', 'standard input is a terminal: name the archive with -i', { exitStatus: 2 });
+  if (process.stdin.isTTY) throw new PlyfsError('usage', 'standard input is a terminal: name the archive with -i');
   return loadStream(store, process.stdin, options);
 }
 

@@ -45,7 +45,7 @@ function checkUsage({ username, password, passwordStdin }: Options): void {
 }
 
 function usage(sentence: string): PlyfsError {
-  return new PlyfsError('usage', sentence, { exitStatus: 2 });
+  return new PlyfsError('usage', sentence);
 }
 
 /** Credentials that are kept and still do need not be asked for. */

@@ -30,7 +30,7 @@ export const command = newCommand(
     };
     const toDirectory = isDirectoryFormat(options.format, options.output);
     if (options.output === undefined && process.stdout.isTTY) {
-      throw new PlyfsError('usage', 'cowardly refusing to save to a terminal: use -o or redirect', { exitStatus: 2 });
+      throw new PlyfsError('usage', 'cowardly refusing to save to a terminal: use -o or redirect');
     }
     try {
       if (options.output === undefined) await saveImages(new Store(), images, process.stdout, saveOptions);
@@ -43,15 +43,15 @@ export const command = newCommand(
 
 function compressionFrom(text: string | undefined): LayerCompression | undefined {
   if (text === undefined || text === 'gzip' || text === 'zstd') return text;
-  throw new PlyfsError('usage', `--compress ${text}: write gzip or zstd`, { exitStatus: 2 });
+  throw new PlyfsError('usage', `--compress ${text}: write gzip or zstd`);
 }
 
 function isDirectoryFormat(format: string, output: string | undefined): boolean {
   if (format !== 'docker-archive' && format !== 'oci-dir') {
-    throw new PlyfsError('usage', `--format ${format}: write docker-archive or oci-dir`, { exitStatus: 2 });
+    throw new PlyfsError('usage', `--format ${format}: write docker-archive or oci-dir`);
   }
   if (format === 'oci-dir' && output === undefined) {
-    throw new PlyfsError('usage', '--format oci-dir needs a directory: name it with -o', { exitStatus: 2 });
+    throw new PlyfsError('usage', '--format oci-dir needs a directory: name it with -o');
   }
   return format === 'oci-dir';
 }

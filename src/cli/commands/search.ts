@@ -72,7 +72,7 @@ function whereToSearch(text: string): { domain: string; term: string } {
 function limitFrom(text: string): number {
   const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0;
   if (limit >= 1 && limit <= 100) return limit;
-  throw new PlyfsError('usage', `--limit ${text} is outside the range of 1 to 100`, { exitStatus: 2 });
+  throw new PlyfsError('usage', `--limit ${text} is outside the range of 1 to 100`);
 }
 
 type Filter = (result: SearchResult) => boolean;
@@ -91,7 +91,7 @@ function filterFrom(word: string): Filter {
   if (key === 'is-official' && wanted !== undefined) return ({ isOfficial }) => isOfficial === wanted;
   if (key === 'is-automated' && wanted !== undefined) return ({ isAutomated }) => isAutomated === wanted;
   const sentence = `--filter ${word} is not is-official=true, is-automated=true (or false) or stars=N`;
-  throw new PlyfsError('usage', sentence, { exitStatus: 2 });
+  throw new PlyfsError('usage', sentence);
 }
 
 function rowOf({ name, description, stars, isOfficial, isAutomated }: SearchResult, trunc: boolean): Row {

@@ -56,9 +56,9 @@ export const command = newCommand(
 
 function keptLayers(store: Store, image: StoredImage, text: string, { from, onto }: Options): number {
   if (from !== undefined && onto !== undefined)
-    throw new PlyfsError('usage', '--from and --onto say the same in two ways: use one of them', { exitStatus: 2 });
+    throw new PlyfsError('usage', '--from and --onto say the same in two ways: use one of them');
   if (onto !== undefined) return layersOfBase(image, getImage(store.catalog(), onto).image, text, onto);
   const first = from === undefined ? 1 : Number(from);
   if (Number.isInteger(first) && first >= 1 && first <= image.layers.length) return first - 1;
-  throw new PlyfsError('no-layer', `${text} has layers 1 to ${image.layers.length}, not ${from ?? 1}`, { exitStatus: 2 });
+  throw new PlyfsError('no-such-layer', `${text} has layers 1 to ${image.layers.length}, not ${from ?? 1}`);
 }

@@ -16,7 +16,7 @@ export const command = withRegistryOptions(
   .action(async (name: string, options: RegistrySessionOptions & { json?: boolean }) => {
     const reference = parseReference(name.replace(/^docker:\/\//, ''));
     if (reference.tag !== undefined || reference.digest !== undefined) {
-      throw new PlyfsError('usage', `"${name}" has a tag or digest: name the repository alone`, { exitStatus: 2 });
+      throw new PlyfsError('usage', `"${name}" has a tag or digest: name the repository alone`);
     }
     const tags = await withRegistry(options, async (session) => {
       const found: string[] = [];

@@ -8,6 +8,7 @@
 
 import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
+import type { ErrorCode } from '../../base/error-codes.js';
 import { PlyfsError } from '../../base/errors.js';
 import type { Name } from '../../base/name.js';
 import { NativeRecord } from './native-record.js';
@@ -131,9 +132,9 @@ function load(): FuseClass {
 
 function refusal(cause: unknown): PlyfsError {
   if (cause instanceof PlyfsError) return cause;
-  const { code, message } = cause as NodeJS.ErrnoException; // require throws nothing else
-  const refuse = (kind: string, sentence: string) => new PlyfsError(kind, sentence, { cause });
-  if (code === 'MODULE_NOT_FOUND' && message.includes("'fuse-native")) {
+  const { code: why, message } = cause as NodeJS.ErrnoException; // require throws nothing else
+  const refuse = (code: ErrorCode, sentence: string) => new PlyfsError(code, sentence, { cause });
+  if (why === 'MODULE_NOT_FOUND' && message.includes("'fuse-native")) {
     return refuse(
       'no-fuse-native',
       'the package fuse-native is not installed: run npm install fuse-native, or use --driver direct',

@@ -2,13 +2,14 @@
 
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { ErrorCode } from '../../base/error-codes.js';
 import { PlyfsError } from '../../base/errors.js';
 import { type Ingested, type IngestJob, ingest } from './ingest.js';
 
 export type WorkerMessage =
   | { kind: 'bytes'; bytes: number }
   | { kind: 'done'; result: Ingested }
-  | { kind: 'failed'; code: string | undefined; text: string };
+  | { kind: 'failed'; code: ErrorCode | undefined; text: string };
 
 /** Starting a thread takes about as long as hashing and writing this much. */
 const inlineBytes = 4 * 1024 * 1024;

@@ -1,6 +1,7 @@
 /** The worker thread of ingest-pool.ts: one job at a time. */
 
 import { parentPort } from 'node:worker_threads';
+import type { ErrorCode } from '../../base/error-codes.js';
 import { PlyfsError } from '../../base/errors.js';
 import { type IngestJob, ingest } from './ingest.js';
 import type { WorkerMessage } from './ingest-pool.js';
@@ -17,7 +18,7 @@ port.on('message', (job: IngestJob) => {
   );
 });
 
-function described(error: unknown): { code: string | undefined; text: string } {
+function described(error: unknown): { code: ErrorCode | undefined; text: string } {
   if (error instanceof PlyfsError) return { code: error.code, text: error.message };
   return { code: undefined, text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

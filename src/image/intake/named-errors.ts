@@ -22,5 +22,5 @@ export async function namingAsync<T>(label: string, act: () => Promise<T>): Prom
 function named(label: string, error: unknown): unknown {
   // What the store could not keep is no fault of what was read.
   if (!(error instanceof PlyfsError) || error.code === 'store' || error.message.includes(label)) return error;
-  return new PlyfsError(error.code, `${label}: ${error.message}`, { cause: error.cause, exitStatus: error.exitStatus });
+  return new PlyfsError(error.code, `${label}: ${error.message}`, { cause: error.cause });
 }

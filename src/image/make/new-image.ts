@@ -33,7 +33,7 @@ export function newName(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const reference = withDefaultTag(parseReference(text));
   if (reference.digest === undefined) return canonicalText(reference);
-  throw new PlyfsError('reference', `"${text}" has a digest: a new name has a tag only`, { exitStatus: 2 });
+  throw new PlyfsError('reference', `"${text}" has a digest: a new name has a tag only`);
 }
 
 /** Runs `add` while nobody removes blobs. Where it fails, what it put into the store goes again. */
@@ -91,7 +91,7 @@ export function sourceDateEpoch(): number | undefined {
   const text = process.env.SOURCE_DATE_EPOCH;
   if (text === undefined || text === '') return undefined;
   if (/^\d{1,11}$/.test(text)) return Number(text);
-  throw new PlyfsError('usage', `SOURCE_DATE_EPOCH is "${text}", not a number of seconds`, { exitStatus: 2 });
+  throw new PlyfsError('usage', `SOURCE_DATE_EPOCH is "${text}", not a number of seconds`);
 }
 
 /** The time of what is made now, RFC 3339. */

@@ -129,7 +129,7 @@ function namedOldBase(catalog: Catalog, image: StoredImage, from: string, imageN
     const count = Number(from);
     if (count >= 1 && count <= image.layers.length)
       return { count, image: undefined, label: count === 1 ? 'its lowest layer' : `its lowest ${count} layers` };
-    throw new PlyfsError('no-layer', `${imageName} has layers 1 to ${image.layers.length}, not ${from}`, { exitStatus: 2 });
+    throw new PlyfsError('no-such-layer', `${imageName} has layers 1 to ${image.layers.length}, not ${from}`);
   }
   const old = getImage(catalog, from).image;
   const count = sharedLayers(image, old);

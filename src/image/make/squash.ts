@@ -48,9 +48,7 @@ export async function squashImage(store: Store, image: StoredImage, label: strin
   applyChanges({}, options.changes ?? []);
   const count = image.layers.length - options.keep;
   if (count < 1) {
-    throw new PlyfsError('no-layer', `${label} has ${image.layers.length} layers: none lies above layer ${options.keep}`, {
-      exitStatus: 2,
-    });
+    throw new PlyfsError('no-such-layer', `${label} has ${image.layers.length} layers: none lies above layer ${options.keep}`);
   }
   return addingTo(store, async () => {
     const config = readStoredConfig(store, image.id);

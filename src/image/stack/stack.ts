@@ -96,7 +96,7 @@ function checkLinks(opened: readonly OpenedLayer[]): void {
 function isChosen(number: number, image: LocatedImage, choice: StackChoice): boolean {
   for (const asked of [choice.upto, choice.only]) {
     if (asked !== undefined && !(Number.isInteger(asked) && asked >= 1 && asked <= image.layers.length)) {
-      throw new PlyfsError('no-layer', `${image.label} has layers 1 to ${image.layers.length}, not ${asked}`, { exitStatus: 2 });
+      throw new PlyfsError('no-such-layer', `${image.label} has layers 1 to ${image.layers.length}, not ${asked}`);
     }
   }
   return choice.only === undefined ? number <= (choice.upto ?? image.layers.length) : number === choice.only;

@@ -3,6 +3,7 @@
 
 import { Attributes } from '../../base/attributes.js';
 import { errno } from '../../base/errno.js';
+import type { ErrorCode } from '../../base/error-codes.js';
 import { errnoOf, PlyfsError } from '../../base/errors.js';
 import { dirType, kindWords } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
@@ -317,4 +318,4 @@ const whyUnresolved = {
   ENOENT: (label: string, path: string) => `${label} has no ${path}`,
   ENOTDIR: (label: string, path: string) => `${path} in ${label}: a part of the path is not a directory`,
   ELOOP: (label: string, path: string) => `${path} in ${label} leads through too many symlinks`,
-} as const;
+} as const satisfies Partial<Record<ErrorCode, (label: string, path: string) => string>>;
