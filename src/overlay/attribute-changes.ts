@@ -19,44 +19,44 @@ export class AttributeChanges {
   private readonly known = new Attributes();
 
   constructor(
-    private readonly view: OverlayState,
+    private readonly state: OverlayState,
     private readonly copyUp: CopyUp,
   ) {}
 
   set(node: NodeIndex, change: AttributeChange): void {
-    const { view } = this;
+    const { state } = this;
     if (this.isFlush(node, change)) return;
     if (change.size === undefined) this.copyUp.ensure(node);
     else this.truncate(node, change.size);
-    const place = view.upperPlace(node);
+    const place = state.upperPlace(node);
     if (change.uid !== undefined || change.gid !== undefined) this.chown(place, change);
     if (change.killPrivileges === true) this.dropPrivileges(node);
     if (change.mode !== undefined) chmodAt(place.fd, place.name, change.mode & 0o7777);
     if (change.atime !== undefined || change.mtime !== undefined) setTimes(place, change.atime, change.mtime);
-    view.invalidate(node);
+    state.invalidate(node);
   }
 
   /** The kernel writes back an inode it touched itself (a link count, by unlink): the times it has. Nothing to copy up for. */
   private isFlush(node: NodeIndex, change: AttributeChange): boolean {
     const { ctime, mtime, ...rest } = change;
-    if (ctime === undefined || Object.keys(rest).length > 0 || this.view.isUpper(node)) return false;
+    if (ctime === undefined || Object.keys(rest).length > 0 || this.state.isUpper(node)) return false;
     if (mtime === undefined) return true;
     const { known } = this;
-    this.view.getattr(node, known, false);
+    this.state.getattr(node, known, false);
     return mtime !== 'now' && mtime.sec === known.mtimeSec && mtime.nsec === known.mtimeNsec;
   }
 
   /** EISDIR, EINVAL for what has no bytes. Copies up no more than stays. */
   truncate(node: NodeIndex, size: number): void {
-    const type = this.view.tree.nodes.type(node);
+    const type = this.state.tree.nodes.type(node);
     if (type !== dirType.reg) throw new FsError(type === dirType.dir ? errno.EISDIR : errno.EINVAL);
     checkEnd(size);
     this.copyUp.ensure(node, size);
-    ftruncate(this.view.files.writing(node).fd, size);
+    ftruncate(this.state.files.writing(node).fd, size);
   }
 
   private chown(place: { fd: number; name: Name }, change: AttributeChange): void {
-    const { ids } = this.view;
+    const { ids } = this.state;
     if (ids.isSquashed) return;
     const uid = change.uid === undefined ? -1 : ids.uidOnDisk(change.uid);
     const gid = change.gid === undefined ? -1 : ids.gidOnDisk(change.gid);
@@ -66,18 +66,18 @@ export class AttributeChanges {
 
   /** What ext4 does when somebody without CAP_FSETID writes to or truncates a file: no setuid, no setgid, no file capability. */
   dropPrivileges(node: NodeIndex): void {
-    const { view } = this;
-    view.restat(node);
-    const mode = view.tree.nodes.mode(node);
-    if (view.tree.nodes.type(node) !== dirType.reg) return;
+    const { state } = this;
+    state.restat(node);
+    const mode = state.tree.nodes.mode(node);
+    if (state.tree.nodes.type(node) !== dirType.reg) return;
     const dropped = (mode & S_ISUID) | ((mode & (S_ISGID | 0o010)) === (S_ISGID | 0o010) ? S_ISGID : 0);
-    const place = view.upperPlace(node);
+    const place = state.upperPlace(node);
     if (dropped !== 0) chmodAt(place.fd, place.name, mode & 0o7777 & ~dropped);
     // Asked first: without rights to remove it, removing is refused also where there is none.
-    const mayHaveOne = !view.tree.nodes.has(node, nodeFlag.hasNoCapability);
+    const mayHaveOne = !state.tree.nodes.has(node, nodeFlag.hasNoCapability);
     if (mayHaveOne && getxattrAt(place.fd, place.name, capabilityKey) !== undefined)
       removexattrAt(place.fd, place.name, capabilityKey);
-    view.invalidate(node);
+    state.invalidate(node);
   }
 }
 

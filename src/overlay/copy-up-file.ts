@@ -21,7 +21,7 @@ export class FileCopies {
 
   /** `onCopied` is told of a node that a copy under way had kept alive: one reference to take back. */
   constructor(
-    private readonly view: OverlayState,
+    private readonly state: OverlayState,
     private readonly objects: CopiedObjects,
     private readonly onCopied: (node: NodeIndex) => void,
   ) {}
@@ -34,15 +34,15 @@ export class FileCopies {
 
   /** The node becomes upper with its first `length` bytes. Throws Deferred where that takes long. */
   copy(node: NodeIndex, length: number): void {
-    const { view } = this;
-    const { upper } = view;
-    const source = view.files.reading(node);
+    const { state } = this;
+    const { upper } = state;
+    const source = state.files.reading(node);
     const made = upper.temporaryName();
     const file = ownFile(openAt(upper.workFd, made, O_CREAT | O_EXCL | O_RDWR, 0o600), true);
     let isHandedOver = false;
     try {
       crashPoint('copy-up-data');
-      const isWhole = length === view.tree.nodes.size(node);
+      const isWhole = length === state.tree.nodes.size(node);
       if (length > 0 && !(isWhole && source.start === 0 && source.extents === undefined && clone(source.fd, file.fd))) {
         if (length > inlineCopyMax && source.extents === undefined) {
           isHandedOver = true;
@@ -60,27 +60,27 @@ export class FileCopies {
         upper.discard(made);
       }
     }
-    view.counters.add('copyUpBytes', length);
+    state.counters.add('copyUpBytes', length);
   }
 
   private copyElsewhere(node: NodeIndex, source: OpenFile, made: Name, file: OpenFile, length: number): Deferred {
-    const { view } = this;
-    view.files.pin(node);
+    const { state } = this;
+    state.files.pin(node);
     // Whatever happens to its names and users meanwhile, the number stays this file's.
-    view.tree.nodes.addReferences(node, 1);
+    state.tree.nodes.addReferences(node, 1);
     const job = { kind: 'copy', source: source.fd, sourceStart: source.start, target: file.fd, length } as const;
     const deferred = new Deferred(job, 'retry', (failure, copied) => {
       this.underWay.delete(node);
-      view.files.unpin(node);
+      state.files.unpin(node);
       try {
         if (failure !== 0) throw new FsError(failure, 'copy-up');
         checkLength(source, copied, length);
         ftruncate(file.fd, length);
         this.finishFile(node, made, file);
-        view.counters.add('copyUpBytes', length);
+        state.counters.add('copyUpBytes', length);
       } catch (error) {
         file.close();
-        view.upper.discard(made);
+        state.upper.discard(made);
         throw error;
       } finally {
         this.onCopied(node);
@@ -95,7 +95,7 @@ export class FileCopies {
     this.objects.putXattrs(made, node);
     this.objects.putAttributes(made, node);
     // With delayed allocation a power failure could leave the new name without the data: have the disk told before the name.
-    if (!this.view.config.isVolatile) startWriteback(file.fd);
+    if (!this.state.config.isVolatile) startWriteback(file.fd);
     crashPoint('copy-up-publish');
     this.objects.publish(node, made, file);
   }

@@ -22,12 +22,12 @@ import type { OverlayState } from './state.js';
 const self = '' as Name;
 
 export class CopiedObjects {
-  constructor(private readonly view: OverlayState) {}
+  constructor(private readonly state: OverlayState) {}
 
   // ---- what every copy gets -----------------------------------------------------------------------------------------------------------
 
   putXattrs(made: Name, node: NodeIndex): void {
-    const place: Place = { ...this.view.union.locate(node) };
+    const place: Place = { ...this.state.union.locate(node) };
     for (const key of place.layer.listxattr(place.dir, place.name, place.ref)) {
       const value = place.layer.getxattr(place.dir, place.name, place.ref, key);
       if (value !== undefined) this.putXattr(made, key, value);
@@ -38,7 +38,7 @@ export class CopiedObjects {
   putXattr(made: Name, key: Name, value: Buffer): void {
     if (isHiddenXattr(key)) return;
     try {
-      setxattrAt(this.view.upper.workFd, made, key, value);
+      setxattrAt(this.state.upper.workFd, made, key, value);
     } catch (error) {
       if (!isRefusal(error)) throw error;
     }
@@ -46,7 +46,7 @@ export class CopiedObjects {
 
   /** Owner, mode and times, in the order in which none undoes another; the mode after ACLs. */
   putAttributes(made: Name, node: NodeIndex): void {
-    const { upper, tree } = this.view;
+    const { upper, tree } = this.state;
     const { nodes } = tree;
     try {
       chownAt(upper.workFd, made, nodes.uid(node), nodes.gid(node));
@@ -62,20 +62,20 @@ export class CopiedObjects {
 
   /** chown drops file capabilities: put them back. */
   private putCapability(made: Name, node: NodeIndex): void {
-    if (this.view.tree.nodes.type(node) !== dirType.reg) return;
-    const place = this.view.union.locate(node);
+    if (this.state.tree.nodes.type(node) !== dirType.reg) return;
+    const place = this.state.union.locate(node);
     const value = place.layer.getxattr(place.dir, place.name, place.ref, capabilityKey);
     if (value !== undefined) this.putXattr(made, capabilityKey, value);
   }
 
   private putTimes(dirFd: number, name: Name, node: NodeIndex): void {
-    const times = this.view.attributesOf(node);
+    const times = this.state.attributesOf(node);
     utimensAt(dirFd, name, times.atimeSec, times.atimeNsec, times.mtimeSec, times.mtimeNsec);
   }
 
   /** Where the copy comes from: `name` in directory `dir` of `layer`. */
   putOrigin(made: Name, node: NodeIndex, layer: Layer, dir: LayerDir, name: Name): void {
-    const { upper } = this.view;
+    const { upper } = this.state;
     const ino = this.inodeInLayer(node);
     const sourceFd = layer instanceof DirectoryLayer ? layer.fd(dir) : undefined;
     const handle = sourceFd === undefined ? undefined : fileHandle(sourceFd, name);
@@ -86,54 +86,54 @@ export class CopiedObjects {
 
   /** The node's inode number as its layer tells it. PRE: not upper. */
   inodeInLayer(node: NodeIndex): number {
-    this.view.union.statNode(node);
-    return this.view.union.lastAttributes.ino;
+    this.state.union.statNode(node);
+    return this.state.union.lastAttributes.ino;
   }
 
   // ---- its names ---------------------------------------------------------------------------------------------------------------------
 
   /** Gives the finished object of the work directory the node's names. After an FsError it has none of them. */
   publish(node: NodeIndex, made: Name, file: OpenFile | undefined): void {
-    const { view } = this;
-    const { tree, upper, union } = view;
+    const { state } = this;
+    const { tree, upper, union } = state;
     const entries = tree.entriesOf(node);
     if (entries.length > 0) {
       const { layer, dir, name } = union.locate(node);
       this.putOrigin(made, node, layer, dir, name);
       this.placeNames(made, entries);
     } else {
-      if (file !== undefined) view.files.pin(node);
-      else view.files.pinObject(node, upper.workFd, made);
+      if (file !== undefined) state.files.pin(node);
+      else state.files.pinObject(node, upper.workFd, made);
       unlinkAt(upper.workFd, made);
     }
-    if (file !== undefined) view.files.adopt(node, file);
+    if (file !== undefined) state.files.adopt(node, file);
     union.forgetPlace(node);
     tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasOrigin);
     tree.nodes.setLayer(node, 0);
-    view.invalidate(node);
-    view.counters.add('copyUps');
+    state.invalidate(node);
+    state.counters.add('copyUps');
     trace('copyup', () => `copyup node=${node} names=${entries.length}`);
   }
 
   /** All names or none. */
   private placeNames(made: Name, entries: readonly EntryIndex[]): void {
-    const { view } = this;
-    const { upper, tree } = view;
+    const { state } = this;
+    const { upper, tree } = state;
     const parents = entries.map((entry) => tree.directoryOf(entry));
     for (const parent of parents) {
-      view.stat(parent.node);
-      view.markImpure(parent);
+      state.stat(parent.node);
+      state.markImpure(parent);
     }
     let placed = 0;
     try {
       for (const [i, entry] of entries.entries()) {
-        const fd = view.upperFd(parents[i]!); // one of each entry
+        const fd = state.upperFd(parents[i]!); // one of each entry
         if (i < entries.length - 1) linkAt(upper.workFd, made, fd, tree.names.name(entry));
         else upper.moveIn(made, false, fd, tree.names.name(entry), false);
         placed++;
       }
     } catch (error) {
-      for (let i = 0; i < placed; i++) upper.discardAt(view.upperFd(parents[i]!), tree.names.name(entries[i]!)); // as above
+      for (let i = 0; i < placed; i++) upper.discardAt(state.upperFd(parents[i]!), tree.names.name(entries[i]!)); // as above
       throw error;
     }
     for (const entry of entries) tree.names.setFlag(entry, entryFlag.hasLower);
@@ -142,20 +142,20 @@ export class CopiedObjects {
 
   /** A directory's copy has its name. */
   becameUpper(node: NodeIndex, parent: Directory): void {
-    const { view } = this;
-    const entry = view.tree.nodes.entry(node);
-    view.tree.names.setFlag(entry, entryFlag.hasLower);
-    view.tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasOrigin);
-    view.tree.nodes.setLayer(node, 0);
-    view.invalidate(node);
+    const { state } = this;
+    const entry = state.tree.nodes.entry(node);
+    state.tree.names.setFlag(entry, entryFlag.hasLower);
+    state.tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasOrigin);
+    state.tree.nodes.setLayer(node, 0);
+    state.invalidate(node);
     this.keepTimes(parent);
-    view.counters.add('copyUps');
+    state.counters.add('copyUps');
   }
 
   /** A copy-up is no change of the directory: its times stay. The copy-up has happened: nobody is refused any more. */
   private keepTimes(parent: Directory): void {
     try {
-      this.putTimes(this.view.upperFd(parent), self, parent.node);
+      this.putTimes(this.state.upperFd(parent), self, parent.node);
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
       log('warn', `a directory's times are those of a copy-up in it: ${error.message}`);
@@ -167,7 +167,7 @@ export class CopiedObjects {
     try {
       work();
     } catch (error) {
-      this.view.upper.discard(made);
+      this.state.upper.discard(made);
       throw error;
     }
   }

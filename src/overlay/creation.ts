@@ -43,14 +43,14 @@ export class Creation {
   private readonly daemonGid = process.getegid?.() ?? 0;
 
   constructor(
-    private readonly view: OverlayState,
+    private readonly state: OverlayState,
     private readonly copyUp: CopyUp,
   ) {}
 
   /** Makes an object with a name; returns its node with one reference. `target` is a symlink's. */
   make(parent: NodeIndex, name: Name, mode: number, rdev: number, caller: Caller, target?: Name): NodeIndex {
-    const { view } = this;
-    const { tree } = view;
+    const { state } = this;
+    const { tree } = state;
     const { directory, entry } = this.vacancy(parent, name);
     if ((mode & S_IFMT) === S_IFCHR && rdev === 0) throw new FsError(errno.EPERM, 'a device 0:0 would be a whiteout');
     this.copyUp.ensure(parent);
@@ -59,35 +59,35 @@ export class Creation {
     if (entry !== 0) tree.pointEntry(directory, entry, node);
     else tree.addEntry(directory, name, node, 0);
     tree.nodes.addReferences(node, 1);
-    view.touched(directory);
+    state.touched(directory);
     return node;
   }
 
   /** Checks that `name` is free in a living, writable directory. Returns the entry of its whiteout, or 0. */
   vacancy(parent: NodeIndex, name: Name): { directory: Directory; entry: EntryIndex } {
     this.checkName(name);
-    const directory = this.view.livingDirectory(parent);
-    this.view.mustBeWritable();
-    const entry = this.view.tree.names.find(directory.node, name);
-    if (this.view.tree.names.node(entry) !== 0) throw new FsError(errno.EEXIST);
+    const directory = this.state.livingDirectory(parent);
+    this.state.mustBeWritable();
+    const entry = this.state.tree.names.find(directory.node, name);
+    if (this.state.tree.names.node(entry) !== 0) throw new FsError(errno.EEXIST);
     return { directory, entry };
   }
 
   checkName(name: Name): void {
     if (name.length > nameMax) throw new FsError(errno.ENAMETOOLONG);
-    if (name.startsWith(whiteoutPrefix) && this.view.config.whNames === 'refuse') {
+    if (name.startsWith(whiteoutPrefix) && this.state.config.whNames === 'refuse') {
       throw new FsError(errno.EPERM, `${name} would be a whiteout in an image; mount with wh_names=allow to keep it`);
     }
   }
 
   private plan(directory: Directory, mode: number, rdev: number, caller: Caller, target: Name | undefined): Plan {
-    const { view } = this;
-    const { nodes } = view.tree;
-    view.stat(directory.node);
+    const { state } = this;
+    const { nodes } = state.tree;
+    state.stat(directory.node);
     const inheritsGroup = (nodes.mode(directory.node) & S_ISGID) !== 0;
     // Who has no place on disk makes files all the same, as with fuse-overlayfs: podman's own root writes into containers.
-    const uid = view.ids.isSquashed ? this.daemonUid : (view.ids.uidOnDisk(caller.uid) ?? overflowId);
-    const gid = view.ids.isSquashed ? this.daemonGid : (view.ids.gidOnDisk(caller.gid) ?? overflowId);
+    const uid = state.ids.isSquashed ? this.daemonUid : (state.ids.uidOnDisk(caller.uid) ?? overflowId);
+    const gid = state.ids.isSquashed ? this.daemonGid : (state.ids.gidOnDisk(caller.gid) ?? overflowId);
     const isDirectory = (mode & S_IFMT) === S_IFDIR;
     const kept = isDirectory && inheritsGroup ? mode | S_ISGID : mode;
     const plan: Plan = {
@@ -107,17 +107,17 @@ export class Creation {
   }
 
   private defaultAcl(directory: Directory): Buffer | null {
-    directory.defaultAcl ??= getxattrAt(this.view.upperFd(directory), self, defaultAclKey) ?? null;
-    return this.view.config.posixAcl ? directory.defaultAcl : null;
+    directory.defaultAcl ??= getxattrAt(this.state.upperFd(directory), self, defaultAclKey) ?? null;
+    return this.state.config.posixAcl ? directory.defaultAcl : null;
   }
 
   /** Makes the object at its place, or in the work directory first when it must be finished before it shows. */
   private makeOnDisk(directory: Directory, name: Name, plan: Plan, covered: EntryIndex): NodeIndex {
-    const { view } = this;
-    const { upper } = view;
-    const fd = view.upperFd(directory);
-    const parentGid = view.tree.nodes.gid(directory.node);
-    const inheritsGroup = (view.tree.nodes.mode(directory.node) & S_ISGID) !== 0;
+    const { state } = this;
+    const { upper } = state;
+    const fd = state.upperFd(directory);
+    const parentGid = state.tree.nodes.gid(directory.node);
+    const inheritsGroup = (state.tree.nodes.mode(directory.node) & S_ISGID) !== 0;
     // a default ACL on disk would be applied a second time by the file system, with its own idea of the umask
     const isInPlace = covered === 0 && (directory.defaultAcl ?? null) === null && plan.uid === this.daemonUid;
     if (isInPlace) {
@@ -145,7 +145,7 @@ export class Creation {
   }
 
   private markOpaque(made: Name): void {
-    const { upper } = this.view;
+    const { upper } = this.state;
     const fd = openAt(upper.workFd, made, 0);
     try {
       upper.setOpaque(fd);
@@ -174,8 +174,8 @@ export class Creation {
   }
 
   private addNode(directory: Directory, name: Name, plan: Plan, fd: number, place: Name, opened: number): NodeIndex {
-    const { view } = this;
-    const { union, tree, upper } = view;
+    const { state } = this;
+    const { union, tree, upper } = state;
     const attributes = union.lastAttributes;
     if (opened >= 0) statAt(opened, self, attributes);
     else statAt(fd, place, attributes);
@@ -183,7 +183,7 @@ export class Creation {
     const type = typeOfMode(plan.mode);
     let node: NodeIndex;
     if (type === dirType.dir) {
-      const made = tree.addDirectory(type, 0, ino, Branches.of(0, upper.directory(view.upperDir(directory), name)));
+      const made = tree.addDirectory(type, 0, ino, Branches.of(0, upper.directory(state.upperDir(directory), name)));
       made.isLoaded = true;
       made.defaultAcl = plan.inherited;
       node = made.node;
@@ -192,7 +192,7 @@ export class Creation {
     }
     tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasNoCapability);
     tree.nodes.store(node, attributes);
-    if (opened >= 0) view.files.adopt(node, ownFile(opened, true));
+    if (opened >= 0) state.files.adopt(node, ownFile(opened, true));
     return node;
   }
 
@@ -200,8 +200,8 @@ export class Creation {
     try {
       work();
     } catch (error) {
-      this.view.files.drop(node);
-      this.view.tree.removeNode(node);
+      this.state.files.drop(node);
+      this.state.tree.removeNode(node);
       throw error;
     }
   }
@@ -219,7 +219,7 @@ export class Creation {
     try {
       return work();
     } catch (error) {
-      if ((plan.mode & S_IFMT) === S_IFDIR) this.view.upper.discardAt(fd, name);
+      if ((plan.mode & S_IFMT) === S_IFDIR) this.state.upper.discardAt(fd, name);
       else unlinkAt(fd, name);
       throw error;
     }
@@ -227,9 +227,9 @@ export class Creation {
 
   /** O_TMPFILE. */
   makeNameless(parent: NodeIndex, mode: number, caller: Caller): NodeIndex {
-    const { view } = this;
-    const { upper } = view;
-    const directory = view.livingDirectory(parent);
+    const { state } = this;
+    const { upper } = state;
+    const directory = state.livingDirectory(parent);
     this.copyUp.ensure(parent);
     const plan = this.plan(directory, (mode & ~S_IFMT) | S_IFREG, 0, caller, undefined);
     const opened = this.openNameless(plan.mode & 0o7777);
@@ -238,14 +238,14 @@ export class Creation {
       if (plan.access !== undefined) setxattrAt(opened, self, accessAclKey, plan.access);
     });
     const node = this.addNode(directory, self, plan, upper.workFd, self, opened);
-    view.tree.nodes.setFlag(node, nodeFlag.isDetached);
-    view.tree.nodes.addReferences(node, 1);
-    view.files.pin(node);
+    state.tree.nodes.setFlag(node, nodeFlag.isDetached);
+    state.tree.nodes.addReferences(node, 1);
+    state.files.pin(node);
     return node;
   }
 
   private openNameless(mode: number): number {
-    const { upper } = this.view;
+    const { upper } = this.state;
     try {
       return openAt(upper.workFd, '.' as Name, O_TMPFILE | O_RDWR, mode);
     } catch (error) {
@@ -256,14 +256,14 @@ export class Creation {
 
   /** A further name for `node`. */
   link(node: NodeIndex, parent: NodeIndex, name: Name): void {
-    const { view } = this;
-    const { tree, upper, union } = view;
+    const { state } = this;
+    const { tree, upper, union } = state;
     if (tree.nodes.isDirectory(node)) throw new FsError(errno.EPERM);
     const { directory, entry } = this.vacancy(parent, name);
     this.copyUp.ensure(node);
     this.copyUp.ensure(parent);
-    const fd = view.upperFd(directory);
-    view.markOrigin(directory, node);
+    const fd = state.upperFd(directory);
+    state.markOrigin(directory, node);
     if (entry === 0) {
       this.linkTo(node, fd, name);
     } else {
@@ -274,18 +274,18 @@ export class Creation {
     if (entry !== 0) tree.pointEntry(directory, entry, node);
     else tree.addEntry(directory, name, node, 0);
     tree.nodes.addReferences(node, 1);
-    view.restat(node);
+    state.restat(node);
     union.links.set(0, union.lastAttributes.ino, node);
-    view.touched(directory);
+    state.touched(directory);
   }
 
   private linkTo(node: NodeIndex, fd: number, name: Name): void {
-    const { view } = this;
-    if (view.tree.nodes.entry(node) === 0) {
-      linkAt(view.files.pin(node).fd, self, fd, name);
+    const { state } = this;
+    if (state.tree.nodes.entry(node) === 0) {
+      linkAt(state.files.pin(node).fd, self, fd, name);
       return;
     }
-    const place = view.union.locate(node);
-    linkAt(view.upper.fd(place.dir), place.name, fd, name);
+    const place = state.union.locate(node);
+    linkAt(state.upper.fd(place.dir), place.name, fd, name);
   }
 }

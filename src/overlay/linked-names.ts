@@ -8,28 +8,28 @@ import type { OverlayState } from './state.js';
 
 /** Points every name of the lower file that `node` is (`ino` in its layer) to `node`, asked for before or not. May walk the layer once,
  *  and the parts of the view that lie below renamed directories. Errors of the disk pass. */
-export function findOtherNames(view: OverlayState, node: NodeIndex, ino: number): void {
-  const { union, tree } = view;
+export function findOtherNames(state: OverlayState, node: NodeIndex, ino: number): void {
+  const { union, tree } = state;
   const position = tree.nodes.layer(node);
   union.links.set(position, ino, node);
   const names = new Set([...union.layers[position]!.namesOf(ino), ...union.lowerLinks.names(position, ino)]);
-  for (const path of names) joinIfSame(view, node, entryAt(view, path));
+  for (const path of names) joinIfSame(state, node, entryAt(state, path));
   if (tree.entriesOf(node).length >= tree.nodes.nlink(node)) return;
   // A name is missing: it was removed before the mount, or a directory above it has been renamed.
-  for (const directory of renamedDirectories(view, union.root)) searchBelow(view, node, directory);
+  for (const directory of renamedDirectories(state, union.root)) searchBelow(state, node, directory);
 }
 
-function joinIfSame(view: OverlayState, node: NodeIndex, entry: EntryIndex): void {
-  const { tree } = view;
+function joinIfSame(state: OverlayState, node: NodeIndex, entry: EntryIndex): void {
+  const { tree } = state;
   const other = tree.names.node(entry);
-  if (other === 0 || other === node || tree.nodes.isDirectory(other) || view.isUpper(other)) return;
+  if (other === 0 || other === node || tree.nodes.isDirectory(other) || state.isUpper(other)) return;
   const isSame = tree.nodes.layer(other) === tree.nodes.layer(node) && tree.nodes.ino(other) === tree.nodes.ino(node);
-  if (isSame) view.union.statEntry(entry);
+  if (isSame) state.union.statEntry(entry);
 }
 
 /** The entry at a path of the view; 0 where there is none. */
-function entryAt(view: OverlayState, path: Name): EntryIndex {
-  const { union, tree } = view;
+function entryAt(state: OverlayState, path: Name): EntryIndex {
+  const { union, tree } = state;
   const parts = path.split('/') as Name[]; // parts of a Name are Names
   let directory = union.root.node;
   for (const [i, part] of parts.entries()) {
@@ -42,27 +42,27 @@ function entryAt(view: OverlayState, path: Name): EntryIndex {
 }
 
 /** Redirect marks stand in directories of the upper alone, which are few beside those of the layers. */
-function renamedDirectories(view: OverlayState, directory: Directory): Directory[] {
-  const { tree } = view;
+function renamedDirectories(state: OverlayState, directory: Directory): Directory[] {
+  const { tree } = state;
   const found: Directory[] = [];
-  for (const child of childDirectories(view, directory)) {
-    if (!view.isUpper(child)) continue;
+  for (const child of childDirectories(state, directory)) {
+    if (!state.isUpper(child)) continue;
     const below = tree.directory(child);
-    const deeper = renamedDirectories(view, below);
+    const deeper = renamedDirectories(state, below);
     if (below.isRedirected) found.push(below);
     else found.push(...deeper);
   }
   return found;
 }
 
-function searchBelow(view: OverlayState, node: NodeIndex, directory: Directory): void {
-  for (const child of childDirectories(view, directory)) searchBelow(view, node, view.tree.directory(child));
-  for (const entry of directory.children.subarray(0, directory.used)) joinIfSame(view, node, entry);
+function searchBelow(state: OverlayState, node: NodeIndex, directory: Directory): void {
+  for (const child of childDirectories(state, directory)) searchBelow(state, node, state.tree.directory(child));
+  for (const entry of directory.children.subarray(0, directory.used)) joinIfSame(state, node, entry);
 }
 
-function childDirectories(view: OverlayState, directory: Directory): NodeIndex[] {
-  const { names, nodes } = view.tree;
-  const { children, used } = view.union.loaded(directory.node);
+function childDirectories(state: OverlayState, directory: Directory): NodeIndex[] {
+  const { names, nodes } = state.tree;
+  const { children, used } = state.union.loaded(directory.node);
   return Array.from(children.subarray(0, used), (entry) => names.node(entry)).filter(
     (child) => child !== 0 && nodes.isDirectory(child),
   );

@@ -15,16 +15,16 @@ export class ListAhead {
   private readonly candidates: NodeIndex[] = [];
   private readonly unused = new Set<NodeIndex>();
 
-  constructor(private readonly view: OverlayState) {}
+  constructor(private readonly state: OverlayState) {}
 
   /** Somebody reads this directory from its start. */
   listed(directory: Directory): void {
     this.unused.delete(directory.node);
     if (directory.subdirectories === 0 || this.candidates.length > candidatesMax) return;
-    const { names, nodes } = this.view.tree;
+    const { names, nodes } = this.state.tree;
     for (let i = directory.used - 1; i >= 0; i--) {
       const node = names.node(directory.children[i]!);
-      if (node !== 0 && nodes.isDirectory(node) && !this.view.tree.directory(node).isLoaded) this.candidates.push(node);
+      if (node !== 0 && nodes.isDirectory(node) && !this.state.tree.directory(node).isLoaded) this.candidates.push(node);
     }
   }
 
@@ -43,16 +43,16 @@ export class ListAhead {
 
   /** The candidate may have been listed, removed, or its number given to another node since. */
   private isWanted(node: NodeIndex): boolean {
-    const { tree } = this.view;
+    const { tree } = this.state;
     const { nodes } = tree;
     return nodes.isDirectory(node) && nodes.entry(node) !== 0 && !tree.directory(node).isLoaded;
   }
 
   private list(node: NodeIndex): boolean {
     try {
-      this.view.union.loaded(node);
+      this.state.union.loaded(node);
       this.unused.add(node);
-      this.view.counters.add('prefetched');
+      this.state.counters.add('prefetched');
     } catch (error) {
       // whoever asks for the directory is told
       if (!(error instanceof FsError)) throw error;

@@ -38,9 +38,9 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
     ...(upper === undefined ? {} : { originOf: (dir, name) => upper.originOf(dir, name) }),
   });
   const files = new OpenFiles(union, upper, Math.min(2048, Math.floor(limit / 3)));
-  const view = new OverlayState(union, upper, files, config, counters);
+  const state = new OverlayState(union, upper, files, config, counters);
   let isOpen = true;
-  return new OverlayFs(view, () => {
+  return new OverlayFs(state, () => {
     if (!isOpen) return;
     isOpen = false;
     files.close();

@@ -37,34 +37,34 @@ export class OverlayFs implements FileSystem {
   private readonly unloading: Unloading;
 
   constructor(
-    readonly view: OverlayState,
+    readonly state: OverlayState,
     private readonly onDestroy: () => void,
   ) {
-    this.copyUp = new CopyUp(view, (node) => this.removal.forget(node, 1));
-    this.creation = new Creation(view, this.copyUp);
-    this.removal = new Removal(view, this.copyUp);
-    this.renaming = new Rename(view, this.copyUp, this.creation, this.removal);
-    this.xattrs = new Xattrs(view, this.copyUp);
-    this.changes = new AttributeChanges(view, this.copyUp);
-    this.bytes = new FileBytes(view, this.copyUp, this.changes);
-    this.ahead = new ListAhead(view);
-    this.unloading = new Unloading(view, view.config.namesMax ?? namesMaxDefault);
+    this.copyUp = new CopyUp(state, (node) => this.removal.forget(node, 1));
+    this.creation = new Creation(state, this.copyUp);
+    this.removal = new Removal(state, this.copyUp);
+    this.renaming = new Rename(state, this.copyUp, this.creation, this.removal);
+    this.xattrs = new Xattrs(state, this.copyUp);
+    this.changes = new AttributeChanges(state, this.copyUp);
+    this.bytes = new FileBytes(state, this.copyUp, this.changes);
+    this.ahead = new ListAhead(state);
+    this.unloading = new Unloading(state, state.config.namesMax ?? namesMaxDefault);
   }
 
   get isReadOnly(): boolean {
-    return this.view.isReadOnly;
+    return this.state.isReadOnly;
   }
 
   // ---- names and attributes --------------------------------------------------------------------------------------------------------
 
   lookup(parent: NodeId, name: Name): NodeId | undefined {
-    const { view } = this;
-    const { tree, counters } = view;
+    const { state } = this;
+    const { tree, counters } = state;
     if (name.length > nameMax) throw new FsError(errno.ENAMETOOLONG);
     counters.add('lookups');
     const touchedBefore = layersTouched(counters);
-    const entry = tree.shown(view.directory(parent), name);
-    const node = entry === 0 ? 0 : view.union.statEntry(entry);
+    const entry = tree.shown(state.directory(parent), name);
+    const node = entry === 0 ? 0 : state.union.statEntry(entry);
     const touched = layersTouched(counters) - touchedBefore;
     if (touched === 0) counters.add('lookupsFromMemory');
     else counters.add('layersTouched', touched);
@@ -77,7 +77,7 @@ export class OverlayFs implements FileSystem {
   }
 
   reference(node: NodeId): NodeId {
-    const { tree, union } = this.view;
+    const { tree, union } = this.state;
     const entry = tree.nodes.entry(node);
     const given = entry === 0 ? node : union.statEntry(entry);
     tree.nodes.addReferences(given, 1);
@@ -90,14 +90,14 @@ export class OverlayFs implements FileSystem {
   }
 
   hasAttributes(node: NodeId): boolean {
-    const { nodes } = this.view.tree;
+    const { nodes } = this.state.tree;
     if (!nodes.has(node, nodeFlag.hasAttributes)) return false;
-    return !nodes.isDirectory(node) || this.view.tree.directory(node).isLoaded;
+    return !nodes.isDirectory(node) || this.state.tree.directory(node).isLoaded;
   }
 
   getattr(node: NodeId, out: Attributes, withBirthTime = false): void {
-    if (this.bytes.isHeld(node)) this.view.invalidate(node); // what passes through changes it unseen
-    this.view.getattr(node, out, withBirthTime);
+    if (this.bytes.isHeld(node)) this.state.invalidate(node); // what passes through changes it unseen
+    this.state.getattr(node, out, withBirthTime);
   }
 
   setattr(node: NodeId, change: AttributeChange, _caller: Caller): void {
@@ -105,22 +105,22 @@ export class OverlayFs implements FileSystem {
   }
 
   readlink(node: NodeId): Name {
-    const { view } = this;
-    if (view.tree.nodes.type(node) !== dirType.lnk) throw new FsError(errno.EINVAL);
-    const onDisk = view.placeOnDisk(node);
+    const { state } = this;
+    if (state.tree.nodes.type(node) !== dirType.lnk) throw new FsError(errno.EINVAL);
+    const onDisk = state.placeOnDisk(node);
     if (onDisk !== undefined) return readlinkAt(onDisk.fd, onDisk.name);
-    const place = view.union.locate(node);
+    const place = state.union.locate(node);
     return place.layer.readlink(place.dir, place.name, place.ref);
   }
 
   statfs(): FsStatistics {
-    const layer = this.view.union.layers[0];
+    const layer = this.state.union.layers[0];
     if (layer instanceof DirectoryLayer) return statFs(layer.fd(layer.root));
     return {
       blocks: 0,
       bfree: 0,
       bavail: 0,
-      files: this.view.tree.names.count,
+      files: this.state.tree.names.count,
       ffree: 0,
       bsize: 4096,
       frsize: 4096,
@@ -203,9 +203,9 @@ export class OverlayFs implements FileSystem {
   // ---- listings and xattrs -----------------------------------------------------------------------------------------------------------
 
   readdir(node: NodeId, offset: number, sink: DirectorySink): void {
-    const { view } = this;
-    const { tree } = view;
-    const directory = view.directory(node);
+    const { state } = this;
+    const { tree } = state;
+    const directory = state.directory(node);
     if (offset === 0) this.ahead.listed(directory);
     if (offset < 1 && !sink('.' as Name, undefined, tree.nodes.ino(node), dirType.dir, 1)) return;
     if (offset < 2 && !sink('..' as Name, undefined, this.parentIno(node), dirType.dir, 2)) return;
@@ -225,7 +225,7 @@ export class OverlayFs implements FileSystem {
   }
 
   private parentIno(node: NodeIndex): number {
-    const { nodes, names } = this.view.tree;
+    const { nodes, names } = this.state.tree;
     const entry = node === rootIndex ? 0 : nodes.entry(node);
     return nodes.ino(entry === 0 ? rootIndex : names.directory(entry));
   }

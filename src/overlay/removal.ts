@@ -14,22 +14,22 @@ import type { OverlayState } from './state.js';
 
 export class Removal {
   constructor(
-    private readonly view: OverlayState,
+    private readonly state: OverlayState,
     private readonly copyUp: CopyUp,
   ) {}
 
   unlink(parent: NodeIndex, name: Name): void {
-    const { view } = this;
-    const { upper, tree } = view;
-    const directory = view.directory(parent);
-    const entry = view.entry(directory, name);
-    const node = view.union.statEntry(entry);
+    const { state } = this;
+    const { upper, tree } = state;
+    const directory = state.directory(parent);
+    const entry = state.entry(directory, name);
+    const node = state.union.statEntry(entry);
     if (tree.nodes.isDirectory(node)) throw new FsError(errno.EISDIR);
     this.copyUp.ensure(parent);
     this.keepForHolders(node);
-    const fd = view.upperFd(directory);
-    const hides = view.hidesLower(entry);
-    if (!view.isUpper(node)) {
+    const fd = state.upperFd(directory);
+    const hides = state.hidesLower(entry);
+    if (!state.isUpper(node)) {
       upper.putWhiteout(fd, name);
       crashPoint('unlink-whiteout');
     } else if (hides) {
@@ -44,19 +44,19 @@ export class Removal {
   }
 
   rmdir(parent: NodeIndex, name: Name): void {
-    const { view } = this;
-    const { upper, tree } = view;
-    const directory = view.directory(parent);
-    const entry = view.entry(directory, name);
+    const { state } = this;
+    const { upper, tree } = state;
+    const directory = state.directory(parent);
+    const entry = state.entry(directory, name);
     const node = tree.names.node(entry);
     if (!tree.nodes.isDirectory(node)) throw new FsError(errno.ENOTDIR);
-    const target = view.union.loaded(node);
+    const target = state.union.loaded(node);
     if (target.visible > 0) throw new FsError(errno.ENOTEMPTY);
     this.copyUp.ensure(parent);
     this.keepForHolders(node);
-    const fd = view.upperFd(directory);
-    const hides = view.hidesLower(entry);
-    if (!view.isUpper(node)) upper.putWhiteout(fd, name);
+    const fd = state.upperFd(directory);
+    const hides = state.hidesLower(entry);
+    if (!state.isUpper(node)) upper.putWhiteout(fd, name);
     else if (hides) this.discardDirectory(upper.moveOutLeavingWhiteout(fd, name));
     else if (target.whiteouts > 0 || !this.isRemovedEmpty(fd, name)) this.discardDirectory(upper.moveOut(fd, name));
     this.forgetName(directory, entry, hides);
@@ -76,73 +76,73 @@ export class Removal {
 
   private discardDirectory(out: Name): void {
     crashPoint('rmdir-discard');
-    this.view.upper.discard(out);
+    this.state.upper.discard(out);
   }
 
   /** The tree's part of taking a name away. */
   forgetName(directory: Directory, entry: EntryIndex, hides: boolean): void {
-    const { tree } = this.view;
+    const { tree } = this.state;
     if (hides) {
       tree.names.setFlag(entry, entryFlag.hasLower);
       tree.coverEntry(directory, entry);
     } else {
       tree.removeEntry(directory, entry);
     }
-    this.view.touched(directory);
+    this.state.touched(directory);
   }
 
   /** Before a node loses a name: those who hold it must be able to go on. */
   keepForHolders(node: NodeIndex): void {
-    const { view } = this;
-    const { nodes } = view.tree;
-    view.stat(node);
-    if (nodes.references(node) === 0 || view.tree.entriesOf(node).length > 1) return;
-    if (!view.isUpper(node)) {
-      if (!nodes.isDirectory(node)) view.union.keepPlace(node);
+    const { state } = this;
+    const { nodes } = state.tree;
+    state.stat(node);
+    if (nodes.references(node) === 0 || state.tree.entriesOf(node).length > 1) return;
+    if (!state.isUpper(node)) {
+      if (!nodes.isDirectory(node)) state.union.keepPlace(node);
     } else if (nodes.type(node) === dirType.reg) {
-      view.files.pin(node);
+      state.files.pin(node);
     } else {
       const entry = nodes.entry(node);
-      view.files.pinObject(node, view.upperFd(view.tree.directoryOf(entry)), view.tree.names.name(entry));
+      state.files.pinObject(node, state.upperFd(state.tree.directoryOf(entry)), state.tree.names.name(entry));
     }
   }
 
   /** After a node has lost a name. */
   lostName(node: NodeIndex): void {
-    const { view } = this;
-    const { nodes } = view.tree;
+    const { state } = this;
+    const { nodes } = state.tree;
     const isDirectory = nodes.isDirectory(node);
-    if (!isDirectory && !view.isUpper(node)) view.union.links.loseName(view.tree.nodes.layer(node), node);
+    if (!isDirectory && !state.isUpper(node)) state.union.links.loseName(state.tree.nodes.layer(node), node);
     nodes.setNlink(node, isDirectory ? 0 : Math.max(0, nodes.nlink(node) - 1));
-    if (isDirectory) this.emptyTree(view.tree.directory(node));
+    if (isDirectory) this.emptyTree(state.tree.directory(node));
     if (nodes.entry(node) === 0) {
       if (nodes.references(node) === 0) this.drop(node);
-      else if (view.isUpper(node) && view.files.known(node) !== undefined) view.invalidate(node);
-    } else if (view.isUpper(node)) {
-      view.invalidate(node);
+      else if (state.isUpper(node) && state.files.known(node) !== undefined) state.invalidate(node);
+    } else if (state.isUpper(node)) {
+      state.invalidate(node);
     }
   }
 
   /** A removed directory has no whiteouts to remember. */
   private emptyTree(directory: Directory): void {
-    const { tree } = this.view;
+    const { tree } = this.state;
     while (directory.used > 0) tree.removeEntry(directory, directory.children[directory.used - 1]!); // the last place is never empty
   }
 
   /** Takes references back; a node without name and reference goes. */
   forget(node: NodeIndex, references: number): void {
-    const { nodes } = this.view.tree;
+    const { nodes } = this.state.tree;
     if (node === rootIndex || nodes.addReferences(node, -references) > 0) return;
     if (nodes.has(node, nodeFlag.isDetached)) this.drop(node);
   }
 
   private drop(node: NodeIndex): void {
-    const { view } = this;
-    if (view.tree.nodes.isDirectory(node)) {
-      const dir = view.isUpper(node) ? view.tree.directory(node).branches.dirIn(0) : undefined;
-      if (dir !== undefined) view.upper.dropDirectory(dir);
+    const { state } = this;
+    if (state.tree.nodes.isDirectory(node)) {
+      const dir = state.isUpper(node) ? state.tree.directory(node).branches.dirIn(0) : undefined;
+      if (dir !== undefined) state.upper.dropDirectory(dir);
     }
-    view.files.drop(node);
-    view.union.dropNode(node);
+    state.files.drop(node);
+    state.union.dropNode(node);
   }
 }

@@ -28,7 +28,7 @@ const redirectMax = 256;
 
 export class Rename {
   constructor(
-    private readonly view: OverlayState,
+    private readonly state: OverlayState,
     private readonly copyUp: CopyUp,
     private readonly creation: Creation,
     private readonly removal: Removal,
@@ -38,7 +38,7 @@ export class Rename {
     const from = this.end(parent, name);
     if (from.node === 0) throw new FsError(errno.ENOENT);
     this.creation.checkName(newName);
-    if (this.view.isRemoved(newParent)) throw new FsError(errno.ENOENT);
+    if (this.state.isRemoved(newParent)) throw new FsError(errno.ENOENT);
     const to = this.end(newParent, newName);
     this.check(from, to, flags);
     if (from.node === to.node) return;
@@ -47,15 +47,15 @@ export class Rename {
   }
 
   private end(parent: NodeIndex, name: Name): End {
-    const { names } = this.view.tree;
-    const directory = this.view.directory(parent);
+    const { names } = this.state.tree;
+    const directory = this.state.directory(parent);
     const entry = names.find(directory.node, name);
     return { directory, name, entry, node: names.node(entry) };
   }
 
   private check(from: End, to: End, flags: number): void {
-    const { view } = this;
-    view.mustBeWritable();
+    const { state } = this;
+    state.mustBeWritable();
     const isExchange = (flags & RENAME_EXCHANGE) !== 0;
     if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) throw new FsError(errno.EINVAL);
     if (isExchange && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) !== 0) throw new FsError(errno.EINVAL);
@@ -65,17 +65,17 @@ export class Rename {
     }
     if ((flags & RENAME_NOREPLACE) !== 0) throw new FsError(errno.EEXIST);
     if (isExchange || from.node === to.node) return;
-    const { nodes } = view.tree;
+    const { nodes } = state.tree;
     if (nodes.isDirectory(from.node) && !nodes.isDirectory(to.node)) throw new FsError(errno.ENOTDIR);
     if (!nodes.isDirectory(from.node) && nodes.isDirectory(to.node)) throw new FsError(errno.EISDIR);
-    if (nodes.isDirectory(to.node) && view.union.loaded(to.node).visible > 0) throw new FsError(errno.ENOTEMPTY);
+    if (nodes.isDirectory(to.node) && state.union.loaded(to.node).visible > 0) throw new FsError(errno.ENOTEMPTY);
   }
 
   private move(from: End, to: End, leavesWhiteout: boolean): void {
-    const { view } = this;
+    const { state } = this;
     this.prepare(from, to);
     if (to.node !== 0) this.removal.keepForHolders(to.node);
-    const hides = view.hidesLower(from.entry) || leavesWhiteout;
+    const hides = state.hidesLower(from.entry) || leavesWhiteout;
     crashPoint('rename-move');
     this.moveOnDisk(from, to, hides);
     crashPoint('rename-done');
@@ -88,31 +88,31 @@ export class Rename {
   private prepare(moving: End, target: End): void {
     this.copyUp.ensure(moving.directory.node);
     this.copyUp.ensure(target.directory.node);
-    const { view } = this;
-    const directory = view.tree.nodes.isDirectory(moving.node) ? view.union.loaded(moving.node) : undefined;
-    const isMerged = directory !== undefined && (view.isMerged(directory) || !view.isUpper(moving.node));
+    const { state } = this;
+    const directory = state.tree.nodes.isDirectory(moving.node) ? state.union.loaded(moving.node) : undefined;
+    const isMerged = directory !== undefined && (state.isMerged(directory) || !state.isUpper(moving.node));
     const redirect = isMerged ? this.redirectOf(moving.node) : undefined;
     this.copyUp.ensure(moving.node);
     if (directory === undefined) return;
     if (redirect !== undefined) {
-      view.upper.setRedirect(view.upperFd(directory), redirect);
+      state.upper.setRedirect(state.upperFd(directory), redirect);
       directory.isRedirected = true;
       crashPoint('rename-redirect');
-    } else if (target.entry !== 0 && view.hidesLower(target.entry)) {
-      view.upper.setOpaque(view.upperFd(directory));
+    } else if (target.entry !== 0 && state.hidesLower(target.entry)) {
+      state.upper.setOpaque(state.upperFd(directory));
     }
   }
 
   /** Where the lower parts of a directory are, as the path from the overlay root that lower layers know (Linux ovl_get_redirect). */
   private redirectOf(node: NodeIndex): Name {
-    const { view } = this;
-    const { tree } = view;
-    if (!view.config.redirectDir || !view.upper.canRedirect) throw new FsError(errno.EXDEV, 'redirects are off');
+    const { state } = this;
+    const { tree } = state;
+    if (!state.config.redirectDir || !state.upper.canRedirect) throw new FsError(errno.EXDEV, 'redirects are off');
     const parts: string[] = [];
     let isAbsolute = false;
     for (let at = node; at !== rootIndex && !isAbsolute; ) {
       const entry = tree.nodes.entry(at);
-      const own = view.isUpper(at) ? view.upper.getRedirect(view.upperFd(tree.directory(at))) : undefined;
+      const own = state.isUpper(at) ? state.upper.getRedirect(state.upperFd(tree.directory(at))) : undefined;
       isAbsolute = own?.startsWith('/') ?? false;
       parts.push(isAbsolute ? own!.slice(1) : (own ?? tree.names.name(entry))); // isAbsolute only if own is there
       at = tree.names.directory(entry);
@@ -123,13 +123,13 @@ export class Rename {
   }
 
   private moveOnDisk(from: End, to: End, hides: boolean): void {
-    const { view } = this;
-    const { upper, tree } = view;
-    const fromFd = view.upperFd(from.directory);
-    const toFd = view.upperFd(to.directory);
+    const { state } = this;
+    const { upper, tree } = state;
+    const fromFd = state.upperFd(from.directory);
+    const toFd = state.upperFd(to.directory);
     const isDirectory = tree.nodes.isDirectory(from.node);
     const isCovered = to.entry !== 0 && to.node === 0;
-    if (to.node !== 0 && isDirectory && view.isUpper(to.node)) this.clearTarget(to, toFd);
+    if (to.node !== 0 && isDirectory && state.isUpper(to.node)) this.clearTarget(to, toFd);
     if (isCovered && isDirectory && upper.exchange(fromFd, from.name, toFd, to.name)) {
       // the target's whiteout has changed places with the directory and may serve at the source
       if (!hides) unlinkAt(fromFd, from.name);
@@ -143,24 +143,24 @@ export class Rename {
 
   /** An empty directory of the view may hold whiteouts on disk, and rename(2) wants it empty there too. */
   private clearTarget(to: End, toFd: number): void {
-    const { view } = this;
-    const { upper, tree } = view;
+    const { state } = this;
+    const { upper, tree } = state;
     const target = tree.directory(to.node);
     if (upper.format.whiteout === 'file') {
-      upper.discard(view.hidesLower(to.entry) ? upper.moveOutLeavingWhiteout(toFd, to.name) : upper.moveOut(toFd, to.name));
+      upper.discard(state.hidesLower(to.entry) ? upper.moveOutLeavingWhiteout(toFd, to.name) : upper.moveOut(toFd, to.name));
       return;
     }
-    const fd = view.upperFd(target);
+    const fd = state.upperFd(target);
     if (target.whiteouts > 0) upper.setOpaque(fd);
     upper.emptyDirectory(fd);
   }
 
   private exchange(from: End, to: End): void {
-    const { view } = this;
-    const { tree } = view;
+    const { state } = this;
+    const { tree } = state;
     this.prepare(from, to);
     this.prepare(to, from);
-    renameAt(view.upperFd(from.directory), from.name, view.upperFd(to.directory), to.name, RENAME_EXCHANGE);
+    renameAt(state.upperFd(from.directory), from.name, state.upperFd(to.directory), to.name, RENAME_EXCHANGE);
     tree.pointEntry(from.directory, from.entry, to.node);
     tree.pointEntry(to.directory, to.entry, from.node);
     this.moved(from.node, to);
@@ -170,9 +170,9 @@ export class Rename {
   /** The tree's part of a rename. A new name in the same directory is listed where the old one was: who renames what he reads there comes
    *  to an end. */
   private placeName(from: End, to: End, hides: boolean): void {
-    const { tree } = this.view;
+    const { tree } = this.state;
     tree.coverEntry(from.directory, from.entry);
-    if (to.entry !== 0 && this.view.hidesLower(to.entry)) tree.names.setFlag(to.entry, entryFlag.hasLower);
+    if (to.entry !== 0 && this.state.hidesLower(to.entry)) tree.names.setFlag(to.entry, entryFlag.hasLower);
     const entry = to.entry === 0 ? tree.addEntry(to.directory, to.name, from.node, 0) : to.entry;
     if (to.entry !== 0) tree.pointEntry(to.directory, entry, from.node);
     if (from.directory === to.directory && to.node === 0) tree.exchangePlaces(from.directory, from.entry, entry);
@@ -181,13 +181,13 @@ export class Rename {
 
   /** The node has its new name in `place`. */
   private moved(node: NodeIndex, place: End): void {
-    const { view } = this;
-    const { tree, upper } = view;
+    const { state } = this;
+    const { tree, upper } = state;
     if (tree.nodes.isDirectory(node)) {
-      upper.moveDirectory(view.upperDir(tree.directory(node)), view.upperDir(place.directory), place.name);
+      upper.moveDirectory(state.upperDir(tree.directory(node)), state.upperDir(place.directory), place.name);
     }
-    view.markOrigin(place.directory, node);
-    view.invalidate(node);
-    view.touched(place.directory);
+    state.markOrigin(place.directory, node);
+    state.invalidate(node);
+    state.touched(place.directory);
   }
 }

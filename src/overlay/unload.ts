@@ -14,7 +14,7 @@ export class Unloading {
   private forgets = 0;
 
   constructor(
-    private readonly view: OverlayState,
+    private readonly state: OverlayState,
     private readonly namesMax: number,
   ) {}
 
@@ -22,12 +22,12 @@ export class Unloading {
   forgot(): void {
     if (++this.forgets < Math.min(forgetsBetween, this.namesMax)) return;
     this.forgets = 0;
-    if (this.view.tree.names.count > this.namesMax) this.release();
+    if (this.state.tree.names.count > this.namesMax) this.release();
   }
 
   /** Unloads every directory of which nothing is held, the deepest first. */
   release(): void {
-    const { tree, union, counters } = this.view;
+    const { tree, union, counters } = this.state;
     const loaded = tree.loadedDirectories();
     // children have been added after their parents: from the end, a directory comes before the one it lies in
     for (const directory of loaded.reverse()) if (this.isUnheld(directory)) union.unload(directory);
@@ -36,7 +36,7 @@ export class Unloading {
   }
 
   private isUnheld(directory: Directory): boolean {
-    const { tree } = this.view;
+    const { tree } = this.state;
     const { nodes, names } = tree;
     if (directory.node !== rootIndex && nodes.entry(directory.node) === 0) return false;
     for (let i = 0; i < directory.used; i++) {
@@ -44,7 +44,7 @@ export class Unloading {
       if (node === 0) continue;
       if (nodes.references(node) > 0 || nodes.has(node, nodeFlag.isLinked | nodeFlag.hasPlace)) return false;
       if (nodes.isDirectory(node) && tree.directory(node).isLoaded) return false;
-      if (this.view.files.isPinned(node)) return false;
+      if (this.state.files.isPinned(node)) return false;
     }
     return true;
   }

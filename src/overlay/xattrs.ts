@@ -18,22 +18,22 @@ const defaultAclKey = 'system.posix_acl_default';
 
 export class Xattrs {
   constructor(
-    private readonly view: OverlayState,
+    private readonly state: OverlayState,
     private readonly copyUp: CopyUp,
   ) {}
 
   get(node: NodeIndex, name: Name): Buffer | undefined {
     if (name.startsWith(virtualPrefix)) return this.virtual(node, name.slice(virtualPrefix.length));
-    if (name.startsWith(aclPrefix) && !this.view.config.posixAcl) throw new FsError(errno.EOPNOTSUPP);
+    if (name.startsWith(aclPrefix) && !this.state.config.posixAcl) throw new FsError(errno.EOPNOTSUPP);
     const value = this.stored(node, name);
-    return value !== undefined && name.startsWith(aclPrefix) ? this.view.ids.showAcl(value) : value;
+    return value !== undefined && name.startsWith(aclPrefix) ? this.state.ids.showAcl(value) : value;
   }
 
   private stored(node: NodeIndex, name: Name): Buffer | undefined {
     const key = storedXattr(name);
     if (isHiddenXattr(key)) return undefined;
     if (name !== capabilityKey) return this.onDisk(node, key);
-    const { nodes } = this.view.tree;
+    const { nodes } = this.state.tree;
     if (nodes.has(node, nodeFlag.hasNoCapability)) return undefined;
     const value = this.onDisk(node, key);
     if (value === undefined) nodes.setFlag(node, nodeFlag.hasNoCapability);
@@ -41,7 +41,7 @@ export class Xattrs {
   }
 
   private onDisk(node: NodeIndex, key: Name): Buffer | undefined {
-    const place = this.view.placeOnDisk(node);
+    const place = this.state.placeOnDisk(node);
     if (place !== undefined) return getxattrAt(place.fd, place.name, key);
     return this.fromLayer(
       node,
@@ -51,7 +51,7 @@ export class Xattrs {
   }
 
   list(node: NodeIndex): Name[] {
-    const place = this.view.placeOnDisk(node);
+    const place = this.state.placeOnDisk(node);
     const stored =
       place !== undefined
         ? listxattrAt(place.fd, place.name)
@@ -65,10 +65,10 @@ export class Xattrs {
 
   set(node: NodeIndex, name: Name, value: Buffer, flags: number): void {
     if (name.startsWith(virtualPrefix)) throw new FsError(errno.EPERM, `${name} is made up by plyfs`);
-    if (name.startsWith(aclPrefix) && !this.view.config.posixAcl) throw new FsError(errno.EOPNOTSUPP);
+    if (name.startsWith(aclPrefix) && !this.state.config.posixAcl) throw new FsError(errno.EOPNOTSUPP);
     this.copyUp.ensure(node);
-    const place = this.view.upperPlace(node);
-    const bytes = name.startsWith(aclPrefix) ? this.view.ids.aclOnDisk(value) : value;
+    const place = this.state.upperPlace(node);
+    const bytes = name.startsWith(aclPrefix) ? this.state.ids.aclOnDisk(value) : value;
     setxattrAt(place.fd, place.name, storedXattr(name), bytes, flags);
     this.changed(node, name);
   }
@@ -77,15 +77,15 @@ export class Xattrs {
     if (name.startsWith(virtualPrefix)) throw new FsError(errno.EPERM, `${name} is made up by plyfs`);
     if (this.get(node, name) === undefined) throw new FsError(errno.ENODATA);
     this.copyUp.ensure(node);
-    const place = this.view.upperPlace(node);
+    const place = this.state.upperPlace(node);
     if (!removexattrAt(place.fd, place.name, storedXattr(name))) throw new FsError(errno.ENODATA);
     this.changed(node, name);
   }
 
   private changed(node: NodeIndex, name: Name): void {
-    this.view.invalidate(node);
-    if (name === capabilityKey) this.view.tree.nodes.clearFlag(node, nodeFlag.hasNoCapability);
-    if (name === defaultAclKey) this.view.tree.directory(node).defaultAcl = undefined;
+    this.state.invalidate(node);
+    if (name === capabilityKey) this.state.tree.nodes.clearFlag(node, nodeFlag.hasNoCapability);
+    if (name === defaultAclKey) this.state.tree.directory(node).defaultAcl = undefined;
   }
 
   private fromLayer<T>(
@@ -93,7 +93,7 @@ export class Xattrs {
     ofDirectory: (dir: LayerDir, layer: OverlayState['union']['layers'][number]) => T,
     ofOther: (place: ReturnType<OverlayState['union']['locate']>) => T,
   ): T {
-    const { union, tree } = this.view;
+    const { union, tree } = this.state;
     if (!tree.nodes.isDirectory(node)) return ofOther(union.locate(node));
     const { position, dir } = union.spelledOut(tree.directory(node));
     return ofDirectory(dir, union.layers[position]!);
@@ -101,13 +101,13 @@ export class Xattrs {
 
   /** Where the file's bytes come from. */
   private virtual(node: NodeIndex, key: string): Buffer | undefined {
-    const { union, tree, config } = this.view;
+    const { union, tree, config } = this.state;
     const position = tree.nodes.isDirectory(node) ? union.spelledOut(tree.directory(node)).position : tree.nodes.layer(node);
     switch (key) {
       case 'layer':
         return Buffer.from(union.labelOf(position));
       case 'history': {
-        const command = this.view.isUpper(node) ? undefined : config.history?.[position - (union.hasUpper ? 1 : 0)];
+        const command = this.state.isUpper(node) ? undefined : config.history?.[position - (union.hasUpper ? 1 : 0)];
         return command === undefined ? undefined : Buffer.from(command);
       }
       case 'versions':
@@ -119,7 +119,7 @@ export class Xattrs {
 
   /** The layers that have something at the node's name, newest first, one a line: `LABEL KIND`. */
   private versions(node: NodeIndex): Buffer | undefined {
-    const { union, tree } = this.view;
+    const { union, tree } = this.state;
     const entry = tree.nodes.entry(node);
     if (entry === 0 && node !== rootIndex) return undefined;
     const lines = entry === 0 ? union.versionsOfRoot() : union.versionsOf(tree.directoryOf(entry), tree.names.name(entry));

@@ -136,7 +136,7 @@ test('files that came and went leave no memory, no number and no descriptor', { 
       }
     };
     for (let i = 0; i < 100; i++) cycle(i);
-    const { tree } = fs.view;
+    const { tree } = fs.state;
     const before = [tree.nodes.count, tree.names.count, tree.nodes.byteLength, tree.names.byteLength, openDescriptors()];
     for (let i = 0; i < 4000; i++) cycle(i);
     const after = [tree.nodes.count, tree.names.count, tree.nodes.byteLength, tree.names.byteLength, openDescriptors()];

@@ -51,7 +51,7 @@ test('names that nobody refers to any more are given back, and are there again w
   const path = mkdtempSync(join(tmpdir(), 'plyfs-memory-'));
   try {
     const fs = openWide(path);
-    const { names, nodes } = fs.view.tree;
+    const { names, nodes } = fs.state.tree;
     const references: NodeId[] = [];
     const before = walk(fs, rootNode, references);
     assert.equal(before.length, directories * (filesEach + 1));
@@ -71,7 +71,7 @@ test('a name with its node takes at most 150 bytes of tables', () => {
   try {
     const fs = openWide(path);
     walk(fs, rootNode, []);
-    const { names, nodes } = fs.view.tree;
+    const { names, nodes } = fs.state.tree;
     assert.ok(
       (names.byteLength + nodes.byteLength) / names.count < 150,
       `${names.byteLength} + ${nodes.byteLength} for ${names.count}`,
