@@ -30,8 +30,8 @@ export type Uploaded =
   | { readonly kind: 'sent' };
 
 const maxMounts = 3;
-/** A registry may hash or copy what it has before it answers. */
-const answerMs = 10 * 60_000;
+/** A registry may hash and copy the whole blob before it answers the last piece. */
+const lastAnswerMs = 5 * 60_000;
 const deleteMs = 3000;
 
 /** An upload that the registry began. */
@@ -163,7 +163,7 @@ class Upload {
   private lastCall(session: Session, left: number): HostCall {
     const target = new URL(session.location);
     target.searchParams.set('digest', this.source.digest);
-    return this.callTo('PUT', target, session.offset, left, {});
+    return { ...this.callTo('PUT', target, session.offset, left, {}), answerMs: Math.max(lastAnswerMs, this.limits.stallMs) };
   }
 
   private callTo(method: 'PATCH' | 'PUT', target: URL, offset: number, piece: number, headers: Record<string, string>): HostCall {
@@ -176,7 +176,7 @@ class Upload {
       this.attempts,
     );
     const body = { sizeBytes: piece, open: () => this.feed.piece(offset, piece) };
-    return { ...call, target, body, isRepeated: false, answerMs };
+    return { ...call, target, body, isRepeated: false };
   }
 
   private async advanced(answer: Answer, call: HostCall, session: Session): Promise<boolean> {
