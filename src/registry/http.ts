@@ -125,7 +125,8 @@ export class Http {
         });
       } catch (error) {
         const code = networkCode(error);
-        const isStale = request?.reusedSocket === true && (code === 'ECONNRESET' || code === 'EPIPE');
+        const isStale =
+          call.isRepeated !== false && request?.reusedSocket === true && (code === 'ECONNRESET' || code === 'EPIPE');
         if (!isFirst || !isStale || call.signal?.aborted === true) throw error;
       }
     }
