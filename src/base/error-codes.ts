@@ -20,7 +20,7 @@ const rows = {
   // What is not there, or not the only one.
   'no-image': [1, 'No image of that name, ID or digest: not in the store, in the archive or at the path.'],
   'no-container': [1, 'No container of that name or ID.'],
-  'no-file': [1, 'No file at the path that is to be imported.'],
+  'no-file': [1, 'No file at the path that is to be imported or replayed.'],
   'no-blob': [1, 'The store has no blob of that digest.'],
   'no-layer': [1, 'An image has no layers where some are needed, or none above its base.'],
   'no-base': [1, 'An image does not lie on the base that is named, or none is found.'],
@@ -80,7 +80,7 @@ const rows = {
   rights: [1, 'The caller has not the rights that this takes.'],
   'read-only': [1, 'A mount that was made read-only cannot become writable.'],
   unflushed: [1, 'What was written may not have reached the upper.'],
-  'no-trace': [1, 'A mount or file has no trace of requests.'],
+  'no-trace': [1, 'A mount or file has no trace of requests, or a spoiled one.'],
   'not-mounted': [1, 'plyfs has mounted nothing there.'],
   'still-running': [1, 'The mount is gone, its daemon is not.'],
   'no-runtime-directory': [1, 'There is no place for the records of mounts.'],

@@ -93,7 +93,7 @@ function done(_result: unknown): undefined {}
 
 function field(fields: ReadonlyMap<string, number>, name: string): number {
   const value = fields.get(name);
-  if (value === undefined) throw new NotTold(`the trace has no ${name} where one belongs`);
+  if (value === undefined || Number.isNaN(value)) throw new NotTold(`the trace has no ${name} where one belongs`);
   return value;
 }
 

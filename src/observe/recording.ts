@@ -1,6 +1,7 @@
 /** A recorded trace: the lines that the driver writes for each request (fuse/direct/trace-lines.ts), read back. Other lines of a log are
  *  passed over, so a log is a recording. */
 
+import { PlyfsError } from '../base/errors.js';
 import { type Name, nameFromBytes, nameFromText } from '../base/name.js';
 
 export interface RecordedRequest {
@@ -68,7 +69,12 @@ function answered(outcome: string, text: string): Pick<RecordedRequest, 'outcome
   return { outcome: text === ' absent' ? 'absent' : outcome, given: given === undefined ? undefined : Number(given), listed };
 }
 
-/** `"etc"`, or the bytes of a name that is not UTF-8 as 0x65ff. */
+/** `"etc"`, or the bytes of a name that is not UTF-8 as 0x65ff. PlyfsError for a line that the driver did not write. */
 function nameOf(text: string): Name {
-  return text.startsWith('0x') ? nameFromBytes(Buffer.from(text.slice(2), 'hex')) : nameFromText(String(JSON.parse(text)));
+  if (text.startsWith('0x')) return nameFromBytes(Buffer.from(text.slice(2), 'hex'));
+  try {
+    return nameFromText(String(JSON.parse(text)));
+  } catch (cause) {
+    throw new PlyfsError('no-trace', `the trace is spoiled: ${text} is no name`, { cause });
+  }
 }

@@ -1,5 +1,6 @@
 /** New objects: mknod, mkdir, symlink, tmpfile, link. Each appears in one step with its final owner, mode and ACL where the disk allows. */
 
+import { accessAclName, defaultAclName } from '../base/acl.js';
 import { errno } from '../base/errno.js';
 import { FsError, isRefusal } from '../base/errors.js';
 import { dirType, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, typeOfMode } from '../base/mode.js';
@@ -23,8 +24,6 @@ import { ownFile } from './open-files.js';
 import type { OverlayState } from './state.js';
 
 const self = '' as Name;
-const defaultAclKey = 'system.posix_acl_default' as Name;
-const accessAclKey = 'system.posix_acl_access' as Name;
 
 /** What a new object is to be, ids as on disk. */
 interface Plan {
@@ -107,7 +106,7 @@ export class Creation {
   }
 
   private defaultAcl(directory: Directory): Buffer | null {
-    directory.defaultAcl ??= getxattrAt(this.state.upperFd(directory), self, defaultAclKey) ?? null;
+    directory.defaultAcl ??= getxattrAt(this.state.upperFd(directory), self, defaultAclName) ?? null;
     return this.state.config.posixAcl ? directory.defaultAcl : null;
   }
 
@@ -133,8 +132,8 @@ export class Creation {
       const isDirectory = (plan.mode & S_IFMT) === S_IFDIR;
       this.closeOnError(opened, () => {
         this.putOwner(upper.workFd, made, plan, this.daemonGid);
-        if (plan.access !== undefined) setxattrAt(upper.workFd, made, accessAclKey, plan.access);
-        if (plan.inherited !== undefined) setxattrAt(upper.workFd, made, defaultAclKey, plan.inherited);
+        if (plan.access !== undefined) setxattrAt(upper.workFd, made, accessAclName, plan.access);
+        if (plan.inherited !== undefined) setxattrAt(upper.workFd, made, defaultAclName, plan.inherited);
         if (isDirectory && covered !== 0) this.markOpaque(made);
       });
       const node = this.addNode(directory, name, plan, upper.workFd, made, opened);
@@ -235,7 +234,7 @@ export class Creation {
     const opened = this.openNameless(plan.mode & 0o7777);
     this.closeOnError(opened, () => {
       this.putOwner(opened, self, plan, this.daemonGid);
-      if (plan.access !== undefined) setxattrAt(opened, self, accessAclKey, plan.access);
+      if (plan.access !== undefined) setxattrAt(opened, self, accessAclName, plan.access);
     });
     const node = this.addNode(directory, self, plan, upper.workFd, self, opened);
     state.tree.nodes.setFlag(node, nodeFlag.isDetached);

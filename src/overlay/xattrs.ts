@@ -1,6 +1,7 @@
 /** Extended attributes of the view: what the layers store, without overlay's own, plus those that plyfs makes up to say where a file
  *  comes from (user.plyfs.*: answered when asked for by name, never listed). */
 
+import { defaultAclName } from '../base/acl.js';
 import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
 import type { Name } from '../base/name.js';
@@ -14,7 +15,6 @@ import type { CopyUp } from './copy-up.js';
 import type { OverlayState } from './state.js';
 
 const virtualPrefix = 'user.plyfs.';
-const defaultAclKey = 'system.posix_acl_default';
 
 export class Xattrs {
   constructor(
@@ -85,7 +85,7 @@ export class Xattrs {
   private changed(node: NodeIndex, name: Name): void {
     this.state.invalidate(node);
     if (name === capabilityKey) this.state.tree.nodes.clearFlag(node, nodeFlag.hasNoCapability);
-    if (name === defaultAclKey) this.state.tree.directory(node).defaultAcl = undefined;
+    if (name === defaultAclName) this.state.tree.directory(node).defaultAcl = undefined;
   }
 
   private fromLayer<T>(

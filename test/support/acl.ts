@@ -1,8 +1,8 @@
-/** POSIX ACLs of tests: bytes from the text that src/base/acl-text.ts writes. */
+/** POSIX ACLs of tests: bytes from the text that src/base/acl.ts writes. */
 
-import { aclTags } from '../../src/base/acl-text.js';
+import { aclTags } from '../../src/base/acl.js';
 
-export { accessAclName, defaultAclName, textFromAcl } from '../../src/base/acl-text.js';
+export { accessAclName, defaultAclName, textFromAcl } from '../../src/base/acl.js';
 
 const version = 2;
 const undefinedId = 0xffffffff;

@@ -54,6 +54,16 @@ test('every promise that src and test cite is written down, and every one that i
   assert.deepEqual(faults(promises, sources()), []);
 });
 
+test('what the notes cite is written down too', () => {
+  const notes = readdirSync(join(root, 'native-notes')).filter((file) => file.endsWith('.md') && file !== 'promises.md');
+  const files = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...notes.map((file) => `native-notes/${file}`)];
+  const defined = definedIn(promises);
+  const unknown = files.flatMap((file) =>
+    citedIn(readFileSync(join(root, file), 'utf8')).filter((code) => !defined.includes(code)),
+  );
+  assert.deepEqual(unknown, []);
+});
+
 test('a row says what is promised and where that comes from', () => {
   const rows = promises.split('\n').filter((line) => definedIn(line).length > 0);
   const incomplete = rows.filter(

@@ -10,7 +10,7 @@
  *  names in the tree. */
 
 import { createHash } from 'node:crypto';
-import { accessAclName, defaultAclName, textFromAcl } from '../../base/acl-text.js';
+import { accessAclName, defaultAclName, textFromAcl } from '../../base/acl.js';
 
 export type TreeKind = 'dir' | 'file' | 'symlink' | 'chr' | 'blk' | 'fifo' | 'sock' | 'link' | 'whiteout' | 'opaque' | 'redirect';
 

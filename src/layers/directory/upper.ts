@@ -1,6 +1,7 @@
 /** The writable tree of a container: a directory layer that can change, with the work directory through which every change appears in
  *  one step. The only writer of markers. What it leaves on disk is what the kernel's overlayfs would leave (D-5). */
 
+import { accessAclName, defaultAclName } from '../../base/acl.js';
 import { errno } from '../../base/errno.js';
 import { errnoOf, isNoRoom, isRefusal, PlyfsError } from '../../base/errors.js';
 import { S_IFCHR, S_IFREG } from '../../base/mode.js';
@@ -70,7 +71,7 @@ export class Upper extends DirectoryLayer {
   private inheritNothing(): void {
     try {
       chmodAt(this.workFd, self, 0o700);
-      for (const key of ['system.posix_acl_default', 'system.posix_acl_access'] as Name[]) {
+      for (const key of [defaultAclName, accessAclName]) {
         if (getxattrAt(this.workFd, self, key) !== undefined) removexattrAt(this.workFd, self, key);
       }
     } catch (error) {

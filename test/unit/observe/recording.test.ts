@@ -53,3 +53,7 @@ test('the lines of requests are a recording too', () => {
   assert.equal(requestLines(log).length, 9);
   assert.deepEqual(readRecording(requestLines(log).join('\n')), readRecording(log));
 });
+
+test('a line that no driver wrote is refused in a sentence', () => {
+  assert.throws(() => readRecording('> 1 LOOKUP node=1 name="\\q" pid=1\n'), /the trace is spoiled: "\\q" is no name/);
+});

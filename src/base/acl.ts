@@ -1,7 +1,9 @@
-/** POSIX ACLs as text (`u::rwx,u:1000:r--,g::r-x,m::rwx,o::---`), from the bytes of system.posix_acl_* (linux/posix_acl_xattr.h). */
+/** POSIX ACLs: the names of their xattrs, and their bytes (linux/posix_acl_xattr.h) as text, `u::rwx,u:1000:r--,g::r-x,m::rwx,o::---`. */
 
-export const accessAclName = 'system.posix_acl_access';
-export const defaultAclName = 'system.posix_acl_default';
+import type { Name } from './name.js';
+
+export const accessAclName = 'system.posix_acl_access' as Name; // ASCII
+export const defaultAclName = 'system.posix_acl_default' as Name;
 
 /** Tags in the order the kernel keeps them: user, named user, group, named group, mask, other. */
 export const aclTags: readonly { tag: number; letter: string; isNamed: boolean }[] = [
