@@ -45,6 +45,7 @@ export class UpperTarget implements CopyTarget {
         xino: 'auto',
         whNames: 'refuse',
         redirectDir: true,
+        accessTimes: { files: 'relative', directories: 'relative' },
         posixAcl: true,
       } as const;
       return new UpperTarget(openOverlay({ layers: [], upper, work, ...rest }, new Counters(), layers), claims);

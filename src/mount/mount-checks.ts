@@ -8,7 +8,7 @@ import { PlyfsError } from '../base/errors.js';
 import { codeOf, ifPresent } from '../base/node-error.js';
 import type { DriverOptions } from '../fuse/driver.js';
 import { checkTarget } from '../fuse/mount-point.js';
-import type { OverlayConfig } from '../overlay/config.js';
+import type { AccessTimeRules, OverlayConfig } from '../overlay/config.js';
 import { mountTable } from '../sys/mount.js';
 import type { MountOptions } from './mount-option-values.js';
 import { Claims, type MountedImage, type MountRequest, type PreparedMount, type Writable } from './mount-request.js';
@@ -154,12 +154,19 @@ function overlayConfig(
     whNames,
     redirectDir,
     posixAcl,
+    accessTimes: accessTimeRules(options.mountFlags),
     ...(options.uidMapping && { uidMapping: options.uidMapping }),
     ...(options.gidMapping && { gidMapping: options.gidMapping }),
     ...(options.squashToUid !== undefined && { squashToUid: options.squashToUid }),
     ...(options.squashToGid !== undefined && { squashToGid: options.squashToGid }),
     ...(options.userXattr !== undefined && { userXattr: options.userXattr }),
   };
+}
+
+/** mount(8): strictatime wins over relatime, noatime over both. */
+function accessTimeRules(flags: ReadonlySet<string>): AccessTimeRules {
+  const files = flags.has('noatime') ? 'never' : flags.has('strictatime') ? 'always' : 'relative';
+  return { files, directories: flags.has('nodiratime') ? 'never' : files };
 }
 
 /** Keeping idle CPUs awake costs the rest of all of them: not on larger machines, unless asked for. */

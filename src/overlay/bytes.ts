@@ -6,9 +6,9 @@ import { FsError } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
-import { O_ACCMODE, O_RDONLY, O_TRUNC, UTIME_OMIT } from '../sys/constants.js';
+import { O_ACCMODE, O_RDONLY, O_RDWR, O_TRUNC, UTIME_OMIT } from '../sys/constants.js';
 import { copyFileRange, fallocate, lseek, pwriteSome } from '../sys/file.js';
-import { closeFd, openAt } from '../sys/open.js';
+import { closeFd, openAt, openWithoutAccessTimes } from '../sys/open.js';
 import { utimensAt } from '../sys/stat.js';
 import { Deferred } from '../vfs/filesystem.js';
 import type { AttributeChanges } from './attribute-changes.js';
@@ -23,6 +23,8 @@ export class FileBytes {
   private readonly known = new Attributes();
   /** How many hold each file open, told by drivers that serve OPEN. */
   private readonly holders = new Map<NodeIndex, number>();
+  /** Descriptors for the kernel's passthrough that move no access time. */
+  private readonly twins = new Map<NodeIndex, number>();
 
   constructor(
     private readonly state: OverlayState,
@@ -60,6 +62,7 @@ export class FileBytes {
       return;
     }
     this.holders.delete(node);
+    this.dropTwin(node);
     if (!state.tree.nodes.has(node, nodeFlag.isDetached)) state.files.unpin(node);
   }
 
@@ -69,7 +72,22 @@ export class FileBytes {
     if (!state.isUpper(node) && (writable || !state.isReadOnly)) return undefined;
     if (writable) state.files.writing(node);
     const file = state.files.pin(node);
-    return file.start === 0 && file.extents === undefined ? file.fd : undefined;
+    if (file.start !== 0 || file.extents !== undefined) return undefined;
+    return writable && state.config.accessTimes.files === 'never' ? this.twin(node, file.fd) : file.fd;
+  }
+
+  /** The kernel opens a backing file anew, without O_NOATIME: it gets one of a mount without access times. */
+  private twin(node: NodeIndex, fd: number): number | undefined {
+    const known = this.twins.get(node) ?? openWithoutAccessTimes(fd, O_RDWR);
+    if (known !== undefined) this.twins.set(node, known);
+    return known;
+  }
+
+  private dropTwin(node: NodeIndex): void {
+    const fd = this.twins.get(node);
+    if (fd === undefined) return;
+    this.twins.delete(node);
+    closeFd(fd);
   }
 
   read(node: NodeIndex, offset: number, buffer: Buffer, at: number, length: number): number {

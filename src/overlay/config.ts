@@ -10,6 +10,12 @@ export interface IdRange {
 /** Ranges that do not overlap; an id in none of them shows as the overflow id 65534. */
 export type IdMap = readonly IdRange[];
 
+/** When access times move: `relative` as relatime, `always` as strictatime, `never` as noatime. */
+export interface AccessTimeRules {
+  files: 'relative' | 'always' | 'never';
+  directories: 'relative' | 'always' | 'never';
+}
+
 export interface OverlayConfig {
   /** Directories, top first, absolute; none where the layers of an image are handed over opened. */
   layers: readonly string[];
@@ -37,6 +43,7 @@ export interface OverlayConfig {
   /** Renaming a lower or merged directory leaves a redirect mark; false: EXDEV, as overlayfs with redirect_dir=off. */
   redirectDir: boolean;
   posixAcl: boolean;
+  accessTimes: AccessTimeRules;
   /** Names kept in memory once the kernel has forgotten them; undefined: a million. */
   namesMax?: number;
 }

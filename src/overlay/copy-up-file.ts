@@ -38,7 +38,7 @@ export class FileCopies {
     const { upper } = state;
     const source = state.files.reading(node);
     const made = upper.temporaryName();
-    const file = ownFile(openAt(upper.workFd, made, O_CREAT | O_EXCL | O_RDWR, 0o600), true);
+    const file = ownFile(openAt(upper.workFd, made, O_CREAT | O_EXCL | O_RDWR | this.state.creationFlags, 0o600), true);
     let isHandedOver = false;
     try {
       crashPoint('copy-up-data');

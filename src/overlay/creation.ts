@@ -156,7 +156,7 @@ export class Creation {
   /** Returns the descriptor of a regular file, -1 for other kinds. */
   private makeRaw(fd: number, name: Name, plan: Plan): number {
     const kind = plan.mode & S_IFMT;
-    if (kind === S_IFREG) return openAt(fd, name, O_CREAT | O_EXCL | O_RDWR, plan.mode & 0o7777);
+    if (kind === S_IFREG) return openAt(fd, name, O_CREAT | O_EXCL | O_RDWR | this.state.creationFlags, plan.mode & 0o7777);
     if (plan.target !== undefined) symlinkAt(plan.target, fd, name);
     else if (kind === S_IFDIR) mkdirAt(fd, name, plan.mode & 0o7777);
     else mknodAt(fd, name, plan.mode, plan.rdev);
@@ -246,7 +246,7 @@ export class Creation {
   private openNameless(mode: number): number {
     const { upper } = this.state;
     try {
-      return openAt(upper.workFd, '.' as Name, O_TMPFILE | O_RDWR, mode);
+      return openAt(upper.workFd, '.' as Name, O_TMPFILE | O_RDWR | this.state.creationFlags, mode);
     } catch (error) {
       if (!isRefusal(error)) throw error;
       throw new FsError(errno.EOPNOTSUPP, 'the file system of the upper has no O_TMPFILE');

@@ -11,7 +11,7 @@ import type { Content } from '../layers/layer.js';
 import type { NodeIndex } from '../layers/union/node-table.js';
 import { nodeFlag } from '../layers/union/node-table.js';
 import type { Union } from '../layers/union/union.js';
-import { O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDWR } from '../sys/constants.js';
+import { O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDWR } from '../sys/constants.js';
 import { closeFd, openAt } from '../sys/open.js';
 
 export interface OpenFile extends Content {
@@ -26,6 +26,8 @@ export class OpenFiles {
     private readonly union: Union,
     private readonly upper: Upper | undefined,
     max: number,
+    /** No access time moves (noatime). */
+    private readonly isNoAtime = false,
   ) {
     this.cache = new LRUCache<NodeIndex, OpenFile>({ max: Math.max(16, max), dispose: (file) => file.close() });
   }
@@ -44,7 +46,7 @@ export class OpenFiles {
     const known = this.reading(node);
     if (known.isWritable) return known;
     const place = this.union.locate(node);
-    const file = ownFile(openAt(this.upper!.fd(place.dir), place.name, O_RDWR | O_NOFOLLOW | O_NONBLOCK), true); // PRE: it is upper
+    const file = ownFile(this.openWritable(this.upper!.fd(place.dir), place.name), true); // PRE: it is upper
     this.adopt(node, file);
     return file;
   }
@@ -61,11 +63,23 @@ export class OpenFiles {
     }
     const fd = this.upper!.fd(place.dir); // an upper node has an upper
     try {
-      return ownFile(openAt(fd, place.name, O_RDWR | O_NOFOLLOW | O_NONBLOCK), true);
+      return ownFile(this.openWritable(fd, place.name), true);
     } catch (error) {
       const number = errnoOf(error);
       if (number !== errno.EACCES && number !== errno.EPERM && number !== errno.EROFS && number !== errno.ETXTBSY) throw error;
       return { ...place.layer.open(place.dir, place.name, place.ref), isWritable: false };
+    }
+  }
+
+  /** O_NOATIME is for the owner of the file and for root. */
+  private openWritable(dirFd: number, name: Name): number {
+    const flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
+    if (!this.isNoAtime) return openAt(dirFd, name, flags);
+    try {
+      return openAt(dirFd, name, flags | O_NOATIME);
+    } catch (error) {
+      if (errnoOf(error) !== errno.EPERM) throw error;
+      return openAt(dirFd, name, flags);
     }
   }
 

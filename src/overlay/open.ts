@@ -37,7 +37,7 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
     onDrop: (node) => files.drop(node),
     ...(upper === undefined ? {} : { originOf: (dir, name) => upper.originOf(dir, name) }),
   });
-  const files = new OpenFiles(union, upper, Math.min(2048, Math.floor(limit / 3)));
+  const files = new OpenFiles(union, upper, Math.min(2048, Math.floor(limit / 3)), config.accessTimes.files === 'never');
   const state = new OverlayState(union, upper, files, config, counters);
   let isOpen = true;
   return new OverlayFs(state, () => {

@@ -14,6 +14,7 @@ import type { Counters } from '../observe/counters.js';
 import { readlinkAt } from '../sys/namespace.js';
 import { statFs } from '../sys/stat.js';
 import type { AttributeChange, Caller, DirectorySink, FileSystem, NodeId } from '../vfs/filesystem.js';
+import { AccessTimes } from './access-times.js';
 import { AttributeChanges } from './attribute-changes.js';
 import { FileBytes } from './bytes.js';
 import { CopyUp } from './copy-up.js';
@@ -34,6 +35,7 @@ export class OverlayFs implements FileSystem {
   private readonly changes: AttributeChanges;
   private readonly bytes: FileBytes;
   private readonly ahead: ListAhead;
+  private readonly accessTimes: AccessTimes;
   private readonly unloading: Unloading;
 
   constructor(
@@ -48,6 +50,7 @@ export class OverlayFs implements FileSystem {
     this.changes = new AttributeChanges(state, this.copyUp);
     this.bytes = new FileBytes(state, this.copyUp, this.changes);
     this.ahead = new ListAhead(state);
+    this.accessTimes = new AccessTimes(state);
     this.unloading = new Unloading(state, state.config.namesMax ?? namesMaxDefault);
   }
 
@@ -174,7 +177,9 @@ export class OverlayFs implements FileSystem {
     return this.bytes.backing(node, writable);
   }
   read(node: NodeId, offset: number, buffer: Buffer, at: number, length: number): number {
-    return this.bytes.read(node, offset, buffer, at, length);
+    const count = this.bytes.read(node, offset, buffer, at, length);
+    this.accessTimes.hasRead(node);
+    return count;
   }
   write(
     node: NodeId,
@@ -206,7 +211,10 @@ export class OverlayFs implements FileSystem {
     const { state } = this;
     const { tree } = state;
     const directory = state.directory(node);
-    if (offset === 0) this.ahead.listed(directory);
+    if (offset === 0) {
+      this.ahead.listed(directory);
+      this.accessTimes.hasListed(directory);
+    }
     if (offset < 1 && !sink('.' as Name, undefined, tree.nodes.ino(node), dirType.dir, 1)) return;
     if (offset < 2 && !sink('..' as Name, undefined, this.parentIno(node), dirType.dir, 2)) return;
     for (let place = directory.placeFrom(Math.max(0, offset - 2)); place < directory.used; place++) {

@@ -12,6 +12,7 @@ import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
 import { type Directory, rootIndex, type Tree } from '../layers/union/tree.js';
 import type { Union } from '../layers/union/union.js';
 import type { Counters } from '../observe/counters.js';
+import { O_NOATIME } from '../sys/constants.js';
 import { statAt } from '../sys/stat.js';
 import type { OverlayConfig } from './config.js';
 import { Ids } from './ids.js';
@@ -32,6 +33,11 @@ export class OverlayState {
   ) {
     this.tree = union.tree;
     this.ids = new Ids(config);
+  }
+
+  /** More flags for files that are made here: with noatime the descriptor that stays moves no access time. */
+  get creationFlags(): number {
+    return this.config.accessTimes.files === 'never' ? O_NOATIME : 0;
   }
 
   get isReadOnly(): boolean {

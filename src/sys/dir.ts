@@ -8,6 +8,8 @@ import * as libc from './libc.js';
 import { foldInode, statAt } from './stat.js';
 
 const bufferBytes = 64 * 1024;
+/** Room for few entries. */
+const touchBytes = 320;
 /** Buffers not in use: `each` may read another directory, which then takes a second one. */
 const spare: Buffer[] = [];
 const attributes = new Attributes();
@@ -27,6 +29,14 @@ export function readDirectory(fd: number, each: (name: Name, type: number, ino: 
   } finally {
     spare.push(buffer);
   }
+}
+
+/** A look into the directory `fd`, so that the disk takes it for read: its access time moves as its mount says. */
+export function touchDirectory(fd: number): void {
+  const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
+  // No room for an entry (EINVAL) would do as well; what is read is thrown away.
+  libc.getdents(fd, buffer, touchBytes);
+  spare.push(buffer);
 }
 
 /** struct linux_dirent64: u64 ino, u64 off, u16 reclen, u8 type, the name and its NUL, padding to 8 bytes. */

@@ -17,8 +17,8 @@ export const loadLibrary = koffi.load;
 
 /** Numbers of system calls. Those from 424 on are alike everywhere. */
 const numbers = {
-  x64: { mknodat: 259, getxattrat: 464, listxattrat: 465, openTree: 428, openat2: 437, fchmodat2: 452 },
-  arm64: { mknodat: 33, getxattrat: 464, listxattrat: 465, openTree: 428, openat2: 437, fchmodat2: 452 },
+  x64: { mknodat: 259, getxattrat: 464, listxattrat: 465, openTree: 428, openat2: 437, mountSetattr: 442, fchmodat2: 452 },
+  arm64: { mknodat: 33, getxattrat: 464, listxattrat: 465, openTree: 428, openat2: 437, mountSetattr: 442, fchmodat2: 452 },
 };
 
 function numberOf(name: keyof typeof numbers.x64): number {
@@ -127,6 +127,18 @@ const syscallOpenTree = declareSyscall<[number, Buffer, number]>('int', 'void *'
 const openTreeNumber = numberOf('openTree');
 export function openTree(dirFd: number, path: Buffer, flags: number): number {
   return syscallOpenTree(openTreeNumber, dirFd, path, flags);
+}
+
+const syscallMountSetattr = declareSyscall<[number, Buffer, number, Buffer, number]>(
+  'int',
+  'void *',
+  'uint32_t',
+  'void *',
+  'uint64_t',
+);
+const mountSetattrNumber = numberOf('mountSetattr');
+export function mountSetattr(dirFd: number, path: Buffer, flags: number, attributes: Buffer): number {
+  return syscallMountSetattr(mountSetattrNumber, dirFd, path, flags, attributes, attributes.length);
 }
 
 /** struct xattr_args: u64 value, u32 size, u32 flags; and the Buffer it speaks of: nearly always the same. */

@@ -48,6 +48,7 @@ export function openEngine(
     whNames: 'refuse',
     redirectDir: true,
     posixAcl: true,
+    accessTimes: { files: 'relative', directories: 'relative' },
   } as const;
   return new InProcessView(openOverlay({ layers: lower, ...writable, ...rest, ...other }, new Counters()));
 }

@@ -27,6 +27,7 @@ function openWide(path: string): OverlayFs {
     whNames: 'refuse',
     redirectDir: true,
     posixAcl: false,
+    accessTimes: { files: 'relative', directories: 'relative' },
   } as const;
   return openOverlay({ ...config, layers: [join(path, 'layer')], namesMax }, new Counters());
 }
