@@ -2,14 +2,15 @@
 
 import { readLimits } from '../base/limits.js';
 import { parseImageConfig } from '../oci/config.js';
+import type { Sought } from '../oci/no-such-image.js';
 import { familiarRepository, familiarText, parseReference } from '../oci/reference.js';
 import { getImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
 
-/** One image of the store. PlyfsError `no-image`. */
-export function inspectImage(store: Store, text: string): Record<string, unknown> {
+/** One image of the store. PlyfsError `no-image`, which names all `what` the caller has looked for. */
+export function inspectImage(store: Store, text: string, what: Sought): Record<string, unknown> {
   const catalog = store.catalog();
-  const { image } = getImage(catalog, text);
+  const { image } = getImage(catalog, text, what);
   const config = parseImageConfig(store.blobs.readDocument(image.id, readLimits().configBytes), `config ${image.id}`);
   const { document } = config;
   const references = catalog.namesOf(image.id).map(parseReference);

@@ -81,8 +81,12 @@ export function findContainer(store: Store, text: string): Container | undefined
 /** As findContainer. PlyfsError `no-container` where there is none. */
 export function getContainer(store: Store, text: string): Container {
   const found = findContainer(store, text);
-  if (found === undefined) throw new PlyfsError('no-container', `no such container: ${text} (plyfs ps -a lists those there are)`);
+  if (found === undefined) throw noSuchContainer(text);
   return found;
+}
+
+export function noSuchContainer(text: string): PlyfsError {
+  return new PlyfsError('no-container', `no such container: ${text} (plyfs ps -a lists those there are)`);
 }
 
 /** Newest first. */

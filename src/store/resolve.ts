@@ -1,7 +1,7 @@
 /** From what people write to an image of the store: name, ID, ID prefix, digest. */
 
 import type { Digest } from '../base/digest.js';
-import { PlyfsError } from '../base/errors.js';
+import { noSuchImage, type Sought } from '../oci/no-such-image.js';
 import { canonicalText, parseReference, type Reference, repositoryOf, withDefaultTag } from '../oci/reference.js';
 import type { Catalog, StoredImage } from './catalog.js';
 
@@ -21,9 +21,9 @@ export function findImage(catalog: Catalog, text: string): Resolved | undefined 
 }
 
 /** As findImage. PlyfsError `no-image` where there is none. */
-export function getImage(catalog: Catalog, text: string): Resolved {
+export function getImage(catalog: Catalog, text: string, what: Sought = 'image'): Resolved {
   const found = findImage(catalog, text);
-  if (found === undefined) throw new PlyfsError('no-image', `no such image: ${text} (plyfs images lists those there are)`);
+  if (found === undefined) throw noSuchImage(text, catalog.names.keys(), what);
   return found;
 }
 

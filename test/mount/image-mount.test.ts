@@ -119,7 +119,7 @@ test('the fuse-native driver shows an image too', { skip: skip === false ? witho
 test('what is no image is refused with a sentence, and nothing is mounted', { skip }, () => {
   const { status, output } = sh(`plyfs mount nothing:1 ${target}`);
   assert.equal(status, 1);
-  assert.match(output, /no image nothing:1/);
+  assert.match(output, /no such image or file: nothing:1/);
   assert.notEqual(sh(`mountpoint -q ${target}`).status, 0);
 });
 

@@ -3,6 +3,7 @@
 import { PlyfsError } from '../../base/errors.js';
 import { inspectContainer } from '../../container/inspect.js';
 import { inspectImage } from '../../image/inspect.js';
+import { noSuchContainer } from '../../store/containers.js';
 import { Store } from '../../store/store.js';
 import { typedValue } from '../../template/typed.js';
 import type { GoType } from '../../template/values.js';
@@ -51,7 +52,6 @@ interface Found {
 }
 
 function imageOf(store: Store, text: string, type: string | undefined): Found {
-  if (type === 'container')
-    throw new PlyfsError('no-container', `no such container: ${text} (plyfs ps -a lists those there are)`);
-  return { object: inspectImage(store, text), type: imageType };
+  if (type === 'container') throw noSuchContainer(text);
+  return { object: inspectImage(store, text, type === 'image' ? type : 'container or image'), type: imageType };
 }

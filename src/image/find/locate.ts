@@ -6,6 +6,7 @@ import type { Digest } from '../../base/digest.js';
 import { PlyfsError } from '../../base/errors.js';
 import { readLimits } from '../../base/limits.js';
 import { parseImageConfig } from '../../oci/config.js';
+import { noSuchImage, type Sought } from '../../oci/no-such-image.js';
 import { parsePlatform, platformDistance } from '../../oci/platform.js';
 import type { FileRange } from '../../oci/source.js';
 import { findImage } from '../../store/resolve.js';
@@ -22,15 +23,21 @@ import { LayoutSource } from '../transports/layout-source.js';
 import type { LocalSource } from '../transports/local-source.js';
 
 /** The image that `text` names. A path begins with `/`, `./` or `../`; other text is looked for in the store first and then as a file.
- *  `app.tar#busybox:1.36` picks one image of several. PlyfsError `no-image` and whatever is wrong with the archive. */
-export async function locateImage(store: Store, text: string, platform?: string): Promise<LocatedImage> {
+ *  `app.tar#busybox:1.36` picks one image of several. PlyfsError `no-image` and whatever is wrong with the archive. `what`: all that the
+ *  caller has looked or looks for. */
+export async function locateImage(
+  store: Store,
+  text: string,
+  platform?: string,
+  what: Sought = 'image or file',
+): Promise<LocatedImage> {
   const isPath = /^\.{0,2}\//.test(text) || text === '.' || text === '..';
   if (!isPath) {
     const stored = findStored(store, text, platform);
     if (stored !== undefined) return stored;
   }
   const { path, name } = splitPath(text);
-  if (!existsSync(path)) throw noSuchImage(text, isPath, store);
+  if (!existsSync(path)) throw isPath ? noSuchFile(path) : noSuchImage(text, store.catalog().names.keys(), what);
   const opened = await openArchive(store, path);
   if (opened.kind === 'rootfs') {
     if (name !== undefined) throw new PlyfsError('no-image', `${path} is the tar of a root file system: it has no image names`);
@@ -40,9 +47,8 @@ export async function locateImage(store: Store, text: string, platform?: string)
   return locateSourceImage(await source.find({ name, platform }), text, source.kind);
 }
 
-function noSuchImage(text: string, isPath: boolean, store: Store): PlyfsError {
-  if (isPath) return new PlyfsError('no-image', `there is no file ${text}`);
-  return new PlyfsError('no-image', `no image ${text}: neither the store ${store.root} nor the current directory has it`);
+function noSuchFile(path: string): PlyfsError {
+  return new PlyfsError('no-image', `there is no file ${path}`);
 }
 
 function findStored(store: Store, text: string, platform: string | undefined): LocatedImage | undefined {
@@ -87,7 +93,7 @@ type Unpacked = (done: number, total: number) => void;
 
 async function open(store: Store, path: string, label: string, onUnpacked?: Unpacked): Promise<OpenedPath> {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) throw new PlyfsError('no-image', `there is no file ${path}`);
+  if (stat === undefined) throw noSuchFile(path);
   if (stat.isDirectory()) {
     if (LayoutDirectory.isOne(path))
       return { kind: 'images', source: new LayoutSource(new LayoutDirectory(path)), unpacked: undefined };

@@ -40,19 +40,7 @@ export async function openTreeOf(store: Store, text: string, platform?: string):
   if (container !== undefined) return openContainer(store, container);
   const layer = openStoredLayer(store, text);
   if (layer !== undefined) return lone(text, layer);
-  return openImageTree(store, await locateNamed(store, text, platform));
-}
-
-/** As locateImage. PRE: `text` is no container and no layer: where it is no image either, the error says that all were looked for. */
-async function locateNamed(store: Store, text: string, platform: string | undefined): Promise<LocatedImage> {
-  try {
-    return await locateImage(store, text, platform);
-  } catch (error) {
-    const isNothing = !/^\.{0,2}\//.test(text) && !existsSync(text.replace(/#.*/, ''));
-    if (!isNothing || !(error instanceof PlyfsError) || error.code !== 'no-image') throw error;
-    const sentence = `there is no container or image ${text} in the store ${store.root}, and no such file`;
-    throw new PlyfsError('no-image', `${sentence} (plyfs ps -a and plyfs images list those there are)`, { cause: error });
-  }
+  return openImageTree(store, await locateImage(store, text, platform, 'container, image or file'));
 }
 
 /** A container's view as it is now, over that of its image. */

@@ -2,6 +2,7 @@
 
 import { type Digest, hexOf, shortId } from '../../base/digest.js';
 import { PlyfsError } from '../../base/errors.js';
+import { noSuchImageIn } from '../../oci/no-such-image.js';
 import { canonicalText, familiarText, parseReference, withDefaultTag } from '../../oci/reference.js';
 
 export interface Candidate {
@@ -24,7 +25,7 @@ export function chooseByName<T extends Candidate>(candidates: readonly T[], name
       `${label} has ${fitting.length} images${name === undefined ? '' : ` called ${name}`}: choose one of ${list}`,
     );
   }
-  throw new PlyfsError('no-image', `${label} has no image ${name ?? ''}${list === '' ? '' : `; it has ${list}`}`);
+  throw noSuchImageIn(label, name ?? '', list);
 }
 
 function fits(candidate: Candidate, name: string): boolean {

@@ -5,6 +5,7 @@ import { PlyfsError } from '../../base/errors.js';
 import { readLimits } from '../../base/limits.js';
 import { type ImageConfig, parseImageConfig } from '../../oci/config.js';
 import { type ArchivedImage, parseDockerManifest } from '../../oci/docker-archive.js';
+import { noImageIn } from '../../oci/no-such-image.js';
 
 import { parsePlatform, platformDistance, platformText } from '../../oci/platform.js';
 import type { ImageChoice, SourceImage } from '../../oci/source.js';
@@ -51,7 +52,7 @@ export class DockerArchiveSource implements LocalSource {
   }
 
   async all(): Promise<SourceImage[]> {
-    if (this.images.length === 0) throw new PlyfsError('no-image', `manifest.json in ${this.label} names no image`);
+    if (this.images.length === 0) throw noImageIn(`manifest.json in ${this.label}`);
     return this.images.map((image, index) => this.read(image, index));
   }
 

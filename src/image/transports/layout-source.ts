@@ -7,6 +7,7 @@ import { type ImageConfig, parseImageConfig } from '../../oci/config.js';
 import { JsonObject, parseJson } from '../../oci/json.js';
 import { type Descriptor, type Index, type Manifest, parseManifest } from '../../oci/manifest.js';
 import { documentKindOf } from '../../oci/media-types.js';
+import { noImageIn } from '../../oci/no-such-image.js';
 import { choosePlatform, isAttestation, parsePlatform, platformDistance } from '../../oci/platform.js';
 import { canonicalText, parseReference } from '../../oci/reference.js';
 import type { ImageChoice, SourceImage, SourceLayer } from '../../oci/source.js';
@@ -68,7 +69,7 @@ export class LayoutSource implements LocalSource {
 
   async all(platform: string | undefined): Promise<SourceImage[]> {
     const list = this.list();
-    if (list.length === 0) throw new PlyfsError('no-image', `index.json in ${this.label} lists no image`);
+    if (list.length === 0) throw noImageIn(`index.json in ${this.label}`);
     return list.map((listed) => this.read(this.forPlatform(listed, platform), listed.names));
   }
 

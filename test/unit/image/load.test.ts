@@ -258,7 +258,10 @@ test('the commands speak as docker does', async () => {
   const bottomChain = digestOf(base);
   const topChain = digestOf(`${bottomChain} ${digestOf(top)}`);
   assert.equal(gone.stdout, `Untagged: new:latest\nDeleted: ${id}\nDeleted: ${topChain}\nDeleted: ${bottomChain}\n`);
-  assert.equal(gone.stderr, 'plyfs: no such image: nosuch (plyfs images lists those there are)\n');
+  assert.equal(
+    gone.stderr,
+    'plyfs: no such image: nosuch (plyfs images lists those there are, plyfs load -i FILE adds images)\n',
+  );
   assert.equal(gone.status, 1);
   assert.equal(plyfs(store, 'prune', '-f').stdout, 'Total reclaimed space: 0B\n');
   assert.match(plyfs(store, 'check').stdout, /0 blobs, 0B: whole\n$/);
