@@ -38,6 +38,12 @@ export class RegistryStage {
     this.write('home/.docker/config.json', JSON.stringify({ auths: { [authority]: { auth } } }), 0o600);
   }
 
+  /** Takes all files away. */
+  clear(): void {
+    this.remove();
+    mkdirSync(this.path);
+  }
+
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
   }
