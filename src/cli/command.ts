@@ -1,6 +1,6 @@
 /** The one importer of commander: commands with one look. `--help` with examples, usage errors exit 2, errors one sentence and exit 1. */
 
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { reportError } from './report.js';
 
 export type { Command } from 'commander';
@@ -39,4 +39,15 @@ function plainSwitches(command: Command, words: readonly string[]): string[] {
     const opposite = option.negate ? option.long?.replace('--no-', '--') : option.long?.replace('--', '--no-');
     return command.options.some(({ long }) => long === opposite) ? [opposite!] : []; // found, so it is there
   });
+}
+
+/** For an option that may be given several times. */
+export function collected(text: string, all: readonly string[]): string[] {
+  return [...all, text];
+}
+
+/** For an option that is a number from 0 on. */
+export function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It is a whole number.');
 }

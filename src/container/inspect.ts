@@ -4,11 +4,15 @@ import { readStoredConfig } from '../image/stack/stored-config.js';
 import { type Container, findContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 import { mountOf } from './containers.js';
+import { containerSize } from './size.js';
 
-/** undefined where no container has that name or ID. */
-export function inspectContainer(store: Store, text: string): Record<string, unknown> | undefined {
+/** undefined where no container has that name or ID. `isSized`: what was written in it is summed. */
+export function inspectContainer(store: Store, text: string, isSized: boolean): Record<string, unknown> | undefined {
   const container = findContainer(store, text);
-  return container === undefined ? undefined : describe(store, container);
+  if (container === undefined) return undefined;
+  if (!isSized) return describe(store, container);
+  const { writtenBytes, viewBytes } = containerSize(container);
+  return { ...describe(store, container), SizeRw: writtenBytes, SizeRootFs: viewBytes };
 }
 
 function describe(store: Store, container: Container): Record<string, unknown> {

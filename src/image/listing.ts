@@ -1,10 +1,12 @@
 /** What `images` lists and how it is filtered. */
 
 import type { Digest } from '../base/digest.js';
-import { PlyfsError } from '../base/errors.js';
+import { Filters } from '../base/filters.js';
 import { readLimits } from '../base/limits.js';
+import { pathPattern } from '../base/path-match.js';
 import { parseImageConfig } from '../oci/config.js';
 import { familiarRepository, parseReference } from '../oci/reference.js';
+import type { StoredImage } from '../store/catalog.js';
 import { sharedAndUnique } from '../store/images.js';
 import { getImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
@@ -48,87 +50,64 @@ export function listImages(store: Store, all = false): ImageRow[] {
   return rows.sort((a, b) => timeOf(b) - timeOf(a) || (`${a.repository}:${a.tag}` < `${b.repository}:${b.tag}` ? -1 : 1));
 }
 
-function timeOf(row: ImageRow): number {
-  const time = Date.parse(row.created ?? '');
+function timeOf({ created }: { readonly created: string | undefined }): number {
+  const time = Date.parse(created ?? '');
   return Number.isNaN(time) ? 0 : time;
 }
 
-/** docker's filters, all of which must hold; several `reference` are alternatives. PlyfsError `filter`, exit status 2, for an unknown one. */
-export function filterImages(store: Store, rows: readonly ImageRow[], filters: readonly string[]): ImageRow[] {
-  const parsed = filters.map(parseFilter);
-  const references = parsed.filter(({ key }) => key === 'reference').map(({ value }) => value);
-  const others = parsed.filter(({ key }) => key !== 'reference').map(({ key, value }) => testOf(store, key, value));
-  return rows.filter(
-    (row) => (references.length === 0 || references.some((pattern) => fits(row, pattern))) && others.every((test) => test(row)),
-  );
+const filterKeys = {
+  ...{ dangling: 'true', label: 'KEY[=VALUE]', 'label!': 'KEY[=VALUE]', before: 'IMAGE', since: 'IMAGE' },
+  ...{ until: 'TIME or DURATION', reference: 'PATTERN' },
+};
+
+/** docker's filters. PlyfsError `filter`, exit status 2, for an unknown one; `no-image`. */
+export function filterImages(store: Store, rows: readonly ImageRow[], texts: readonly string[]): ImageRow[] {
+  const filters = new Filters(texts, filterKeys);
+  const patterns = filters.of('reference').map((text) => {
+    const pattern = pathPattern(text);
+    if (pattern === undefined) throw filters.refused('reference', text);
+    return pattern;
+  });
+  const dangling = filters.truth('dangling');
+  const until = filters.moment('until') ?? Number.POSITIVE_INFINITY;
+  const createdAt = (text: string): number => timeOf(getImage(store.catalog(), text).image);
+  const before = Math.min(...filters.of('before').map(createdAt));
+  const since = Math.max(...filters.of('since').map(createdAt));
+  const hasLabels = filters.has('label') || filters.has('label!');
+  return rows.filter((row) => {
+    const time = timeOf(row);
+    return (
+      (patterns.length === 0 || patterns.some((pattern) => namesOf(row).some((name) => pattern.test(name)))) &&
+      (dangling === undefined || (row.repository === undefined) === dangling) &&
+      time < Math.min(until, before) &&
+      time > since &&
+      (!hasLabels || filters.labels(labelsOf(store, row.id)))
+    );
+  });
 }
 
-function parseFilter(text: string): { key: string; value: string } {
-  const equals = text.indexOf('=');
-  if (equals < 0) throw badFilter(text);
-  return { key: text.slice(0, equals), value: text.slice(equals + 1) };
+/** What a pattern may fit: the familiar name with its tag or digest, or alone. */
+function namesOf({ repository, tag, digest }: ImageRow): string[] {
+  if (repository === undefined) return [];
+  return [repository, `${repository}:${tag}`, `${repository}@${digest}`];
 }
 
-function badFilter(text: string): PlyfsError {
-  return new PlyfsError(
-    'filter',
-    `--filter ${text}: write dangling=true, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME or reference=PATTERN`,
-  );
-}
-
-function testOf(store: Store, key: string, value: string): (row: ImageRow) => boolean {
-  switch (key) {
-    case 'dangling':
-      if (value !== 'true' && value !== 'false') throw badFilter(`${key}=${value}`);
-      return (row) => (row.repository === undefined) === (value === 'true');
-    case 'before':
-    case 'since': {
-      const limit = Date.parse(getImage(store.catalog(), value).image.created ?? '');
-      return (row) => (key === 'before' ? timeOf(row) < limit : timeOf(row) > limit);
-    }
-    case 'until': {
-      const limit = timeBefore(value);
-      if (Number.isNaN(limit)) throw badFilter(`${key}=${value}`);
-      return (row) => timeOf(row) < limit;
-    }
-    case 'label': {
-      const wanted = value.split('=');
-      return (row) => {
-        const found = labelsOf(store, row.id)[wanted[0]!];
-        return found !== undefined && (wanted.length === 1 || found === wanted.slice(1).join('='));
-      };
-    }
-    default:
-      throw badFilter(`${key}=${value}`);
-  }
-}
-
-/** Milliseconds since 1970 of a duration back from now (`1h30m`), a date, or seconds since 1970; NaN for other text. */
-function timeBefore(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text) * 1000;
-  if (!/^(\d+[smhd])+$/.test(text)) return Date.parse(text);
-  const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-  return [...text.matchAll(/(\d+)([smhd])/g)].reduce((at, [, count, unit]) => at - Number(count) * units[unit!]!, Date.now()); // of the pattern
-}
-
+/** Of an image's config. PlyfsError `no-blob`, `damaged`, `document`. */
 function labelsOf(store: Store, id: Digest): Record<string, unknown> {
   const config = parseImageConfig(store.blobs.readDocument(id, readLimits().configBytes), `config ${id}`).document.config;
   const labels = typeof config === 'object' && config !== null && 'Labels' in config ? config.Labels : undefined;
   return typeof labels === 'object' && labels !== null ? { ...labels } : {};
 }
 
-/** `busybox`, `busybox:1.*`, `team/*`: `*` stands for anything but a slash. */
-function fits(row: ImageRow, pattern: string): boolean {
-  if (row.repository === undefined) return false;
-  const glob = (text: string): RegExp =>
-    new RegExp(
-      `^${text
-        .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-        .replaceAll('*', '[^/]*')
-        .replaceAll('?', '[^/]')}$`,
-    );
-  const colon = pattern.lastIndexOf(':');
-  const hasTag = colon > pattern.lastIndexOf('/');
-  const repository = hasTag ? pattern.slice(0, colon) : pattern;
-  return glob(repository).test(row.repository) && (!hasTag || glob(pattern.slice(colon + 1)).test(row.tag ?? ''));
+const pruneKeys = { until: 'TIME or DURATION', label: 'KEY[=VALUE]', 'label!': 'KEY[=VALUE]', dangling: 'true' };
+
+/** Which images `prune` may take: `all` as with -a or dangling=false. PlyfsError `filter`, exit status 2. */
+export function pruneFilter(store: Store, texts: readonly string[]): { all: boolean; isWanted: (image: StoredImage) => boolean } {
+  const filters = new Filters(texts, pruneKeys);
+  const until = filters.moment('until') ?? Number.POSITIVE_INFINITY;
+  const hasLabels = filters.has('label') || filters.has('label!');
+  return {
+    all: filters.truth('dangling') === false,
+    isWanted: (image) => timeOf(image) < until && (!hasLabels || filters.labels(labelsOf(store, image.id))),
+  };
 }

@@ -73,10 +73,17 @@ function refuseUsed(image: StoredImage, uses: readonly Use[], force: boolean): v
 }
 
 /** Removes images without a name (`all`: without a use), then everything that nothing needs any more. */
-export async function pruneStore(store: Store, all: boolean): Promise<{ deleted: readonly Removed[]; collected: Collected }> {
+export async function pruneStore(
+  store: Store,
+  all: boolean,
+  isWanted: (image: StoredImage) => boolean = () => true,
+): Promise<{ deleted: readonly Removed[]; collected: Collected }> {
   const used = new Set(listUses(store).map((use) => use.image));
   const unlisted = await store.change((catalog) => {
-    const gone = [...catalog.images.values()].filter(({ id }) => !used.has(id) && (all || catalog.namesOf(id).length === 0));
+    const unnamed = (id: Digest): boolean => catalog.namesOf(id).length === 0;
+    const gone = [...catalog.images.values()].filter(
+      (image) => !used.has(image.id) && (all || unnamed(image.id)) && isWanted(image),
+    );
     return gone.map((image) => {
       const names = catalog.namesOf(image.id);
       for (const name of names) catalog.names.delete(name);

@@ -2,7 +2,7 @@
 
 import { filterImages, type ImageRow, listImages } from '../../image/listing.js';
 import { Store } from '../../store/store.js';
-import { newCommand } from '../command.js';
+import { collected, newCommand } from '../command.js';
 import { type Column, printListing, type Row } from '../table.js';
 import { ageText, sizeText, timeText } from '../units.js';
 
@@ -24,12 +24,7 @@ export const command = newCommand('images', 'Lists the images in the store, the 
   .argument('[repository[:tag]]', 'only these; * matches within a name')
   .option('-a, --all', 'nameless images that a commit is based on too')
   .option('--digests', "show the manifest's digest")
-  .option(
-    '-f, --filter <key=value>',
-    'dangling, label, before, since, until, reference',
-    (text: string, all: string[]) => [...all, text],
-    [],
-  )
+  .option('-f, --filter <key=value>', 'dangling, label, before, since, until, reference', collected, [])
   .option('--format <template>', 'a Go template, "table TEMPLATE" or "json"')
   .option('--json', 'print a JSON array')
   .option('--no-trunc', 'whole IDs')

@@ -21,7 +21,8 @@ export const command = newCommand('inspect', 'Prints what is known of containers
   .option('--type <type>', 'container or image')
   .option('-f, --format <template>', 'a Go template for each, or "json"')
   .option('--json', 'print a JSON array, as without it')
-  .action((texts: string[], options: { format?: string; type?: string }) => {
+  .option('-s, --size', 'tell how much was written in a container, and its whole size')
+  .action((texts: string[], options: { format?: string; type?: string; size?: boolean }) => {
     const store = new Store();
     const { type, format } = options;
     if (type !== undefined && type !== 'image' && type !== 'container') {
@@ -31,7 +32,7 @@ export const command = newCommand('inspect', 'Prints what is known of containers
     const found: Found[] = [];
     for (const text of texts) {
       try {
-        const container = type === 'image' ? undefined : inspectContainer(store, text);
+        const container = type === 'image' ? undefined : inspectContainer(store, text, options.size === true);
         found.push(container === undefined ? imageOf(store, text, type) : { object: container, type: containerType });
       } catch (error) {
         if (!(error instanceof PlyfsError)) throw error;
