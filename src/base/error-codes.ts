@@ -8,7 +8,7 @@ const rows = {
   reference: [2, 'A text is no image reference, or has a tag or digest where none can be, or none where one must be.'],
   'bad-platform': [2, 'A text is no platform (os/architecture/variant).'],
   name: [2, 'A text cannot name a container.'],
-  filter: [2, 'A --filter is none of those that images knows.'],
+  filter: [2, 'A --filter is none of those that the listing knows, or its value is none.'],
   template: [2, 'A --format template cannot be read.'],
   'template-field': [1, 'A --format template asks for what is not there.'],
   change: [2, 'An instruction of --change is unknown, not allowed there or malformed.'],

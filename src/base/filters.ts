@@ -7,7 +7,7 @@ import { momentMs } from './go-time.js';
 export class Filters {
   readonly #values: ReadonlyMap<string, readonly string[]>;
 
-  /** `keys` are those that the listing has, with what to write for each: `dangling` to `true`. PlyfsError `filter`, exit status 2. */
+  /** `keys` are those that the listing has, with what to write for each: `dangling` to `true`. PlyfsError `filter`. */
   constructor(
     texts: readonly string[],
     readonly keys: Readonly<Record<string, string>>,
@@ -80,8 +80,6 @@ export class Filters {
 
   #wrong(text: string): PlyfsError {
     const known = Object.entries(this.keys).map(([key, value]) => `${key}=${value}`);
-    return new PlyfsError('filter', `--filter ${text}: write ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`, {
-      exitStatus: 2,
-    });
+    return new PlyfsError('filter', `--filter ${text}: write ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`);
   }
 }

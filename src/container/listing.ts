@@ -38,7 +38,7 @@ const filterKeys = {
 const states = ['created', 'mounted', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead'];
 const healths = ['starting', 'healthy', 'unhealthy', 'none'];
 
-/** Newest first. PlyfsError `filter`, exit status 2, `no-container`. */
+/** Newest first. PlyfsError `filter`, `no-container`. */
 export function listedContainers(store: Store, { all = false, last, filters: texts = [] }: ListingOptions): ListedContainer[] {
   const filters = new Filters(texts, filterKeys);
   const wantedStates = filters.words('status', states);

@@ -60,7 +60,7 @@ const filterKeys = {
   ...{ until: 'TIME or DURATION', reference: 'PATTERN' },
 };
 
-/** docker's filters. PlyfsError `filter`, exit status 2, for an unknown one; `no-image`. */
+/** docker's filters. PlyfsError `filter`, for an unknown one; `no-image`. */
 export function filterImages(store: Store, rows: readonly ImageRow[], texts: readonly string[]): ImageRow[] {
   const filters = new Filters(texts, filterKeys);
   const patterns = filters.of('reference').map((text) => {
@@ -101,7 +101,7 @@ function labelsOf(store: Store, id: Digest): Record<string, unknown> {
 
 const pruneKeys = { until: 'TIME or DURATION', label: 'KEY[=VALUE]', 'label!': 'KEY[=VALUE]', dangling: 'true' };
 
-/** Which images `prune` may take: `all` as with -a or dangling=false. PlyfsError `filter`, exit status 2. */
+/** Which images `prune` may take: `all` as with -a or dangling=false. PlyfsError `filter`. */
 export function pruneFilter(store: Store, texts: readonly string[]): { all: boolean; isWanted: (image: StoredImage) => boolean } {
   const filters = new Filters(texts, pruneKeys);
   const until = filters.moment('until') ?? Number.POSITIVE_INFINITY;
