@@ -16,7 +16,8 @@ export type ServeOrder =
       options: DriverOptions;
       counters: SharedArrayBuffer;
     }
-  | { kind: 'serve'; attachment: Attachment }
+  /** `locks` are descriptors to be closed when the mount is gone. */
+  | { kind: 'serve'; attachment: Attachment; locks: readonly number[] }
   | { kind: 'leave' };
 
 /** From the serving thread. `failed` carries what a PlyfsError needs. */

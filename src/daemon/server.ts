@@ -8,6 +8,7 @@ import type { Layer } from '../layers/layer.js';
 import type { MountedImage } from '../mount/mount-request.js';
 import { Counters } from '../observe/counters.js';
 import { openOverlay } from '../overlay/open.js';
+import { closeFd } from '../sys/open.js';
 import type { FileSystem } from '../vfs/filesystem.js';
 import { findDriver } from './drivers.js';
 import type { ServeOrder, ServeReport } from './orders.js';
@@ -44,13 +45,14 @@ export class Server {
     this.tell({ kind: 'opened' });
   }
 
-  private async serve({ attachment }: Extract<ServeOrder, { kind: 'serve' }>): Promise<void> {
+  private async serve({ attachment, locks }: Extract<ServeOrder, { kind: 'serve' }>): Promise<void> {
     if (this.opened === undefined) throw new Error('serve before open');
     const { fs, driver, counters, order } = this.opened;
     try {
       await driver.serve(fs, attachment, order.options, counters, () => this.tell({ kind: 'ready' }));
     } finally {
       fs.destroy();
+      for (const fd of locks) closeFd(fd);
     }
     this.tell({ kind: 'ended' });
   }

@@ -118,7 +118,7 @@ class Supervisor {
     removeDeadRecords(driverOptions.target);
     this.control = listenForControl(this.files.socket, (request) => this.answer(request));
     await opening;
-    await this.serving.serve(attachment);
+    await this.serving.serve(attachment, this.prepared.claims.releaseLocks());
     this.isReady = true;
     if (image?.id !== undefined) await this.noteUse(image);
     writeRecord(this.files.file, this.record);

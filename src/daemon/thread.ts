@@ -40,9 +40,9 @@ export class ServingThread {
     return opened;
   }
 
-  /** Serves the mount; resolves when it answers. PRE: `open` resolved. */
-  serve(attachment: Attachment): Promise<void> {
-    this.tell({ kind: 'serve', attachment });
+  /** Serves the mount; resolves when it answers. `locks` are closed when it is gone. PRE: `open` resolved. */
+  serve(attachment: Attachment, locks: readonly number[]): Promise<void> {
+    this.tell({ kind: 'serve', attachment, locks });
     return this.until('ready');
   }
 

@@ -4,6 +4,7 @@ import type { Digest } from '../base/digest.js';
 import type { DriverOptions } from '../fuse/driver.js';
 import type { PreparedLayer } from '../oci/prepared-layer.js';
 import type { OverlayConfig } from '../overlay/config.js';
+import { closeFd } from '../sys/open.js';
 import type { MountOptions } from './mount-option-values.js';
 
 /** An image or a container instead of layer directories. */
@@ -61,12 +62,25 @@ export interface PreparedMount {
 /** What was made or taken for a mount that may still fail. */
 export class Claims {
   private undos: (() => void)[] = [];
+  private locks: number[] = [];
 
   add(undo: () => void): void {
     this.undos.push(undo);
   }
 
-  /** The mount is made: what was made for it stays, and what was locked is locked until the process ends. */
+  /** A descriptor that is locked for as long as it is open. */
+  addLock(fd: number): void {
+    this.locks.push(fd);
+  }
+
+  /** The locks are whoever closes them now: the thread that serves the mount, the moment it is gone. */
+  releaseLocks(): number[] {
+    const locks = this.locks;
+    this.locks = [];
+    return locks;
+  }
+
+  /** The mount is made: what was made for it stays. */
   keep(): void {
     this.undos = [];
   }
@@ -74,5 +88,6 @@ export class Claims {
   /** Gives everything back, the last first. Safe to repeat. */
   undo(): void {
     for (let undo = this.undos.pop(); undo !== undefined; undo = this.undos.pop()) undo();
+    for (const fd of this.releaseLocks()) closeFd(fd);
   }
 }

@@ -1,9 +1,9 @@
 /** The claim on an upper: nobody else mounts it, it can be written, and what a volatile mount left is noticed.
  *
- *  The claim is a lock (flock) on the upper and on the work directory that lasts as long as the daemon, even when it is killed. The
+ *  The claim is a lock (flock) on the upper and on the work directory that lasts as long as the mount, also when its daemon is killed. The
  *  kernel's overlayfs takes no such lock; its mounts are found in the mount table. */
 
-import { accessSync, closeSync, constants, lstatSync, openSync, readFileSync, rmdirSync, statSync } from 'node:fs';
+import { accessSync, constants, lstatSync, openSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { ifPresent } from '../base/node-error.js';
@@ -48,7 +48,7 @@ function checkWritable(what: string, path: string): void {
 /** Locks the directory for as long as the claim lasts; returns the id of the mount it lies on. */
 function lock(what: string, path: string, claims: Claims): string | undefined {
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  claims.add(() => closeSync(fd));
+  claims.addLock(fd);
   if (!lockSoon(fd, path)) {
     throw new PlyfsError('in-use', `${what} ${path} is in use by another mount: see plyfs mounts, and unmount that one first`);
   }

@@ -43,9 +43,8 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
   return new OverlayFs(state, () => {
     if (!isOpen) return;
     isOpen = false;
+    // The mount is gone, and whoever unmounted it may be deleting these directories: nothing is made or removed in them any more.
     files.close();
-    upper?.emptyWork();
-    if (config.isVolatile && config.work !== undefined) markVolatile(config.work);
     descriptors.close();
     union.close();
   });

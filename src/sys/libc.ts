@@ -17,8 +17,8 @@ export const loadLibrary = koffi.load;
 
 /** Numbers of system calls. Those from 424 on are alike everywhere. */
 const numbers = {
-  x64: { mknodat: 259, getxattrat: 464, listxattrat: 465, openTree: 428, openat2: 437, mountSetattr: 442, fchmodat2: 452 },
-  arm64: { mknodat: 33, getxattrat: 464, listxattrat: 465, openTree: 428, openat2: 437, mountSetattr: 442, fchmodat2: 452 },
+  x64: { mknodat: 259, getxattrat: 464, listxattrat: 465, openTree: 428, pidfdOpen: 434, openat2: 437, mountSetattr: 442, fchmodat2: 452 },
+  arm64: { mknodat: 33, getxattrat: 464, listxattrat: 465, openTree: 428, pidfdOpen: 434, openat2: 437, mountSetattr: 442, fchmodat2: 452 },
 };
 
 function numberOf(name: keyof typeof numbers.x64): number {
@@ -139,6 +139,12 @@ const syscallMountSetattr = declareSyscall<[number, Buffer, number, Buffer, numb
 const mountSetattrNumber = numberOf('mountSetattr');
 export function mountSetattr(dirFd: number, path: Buffer, flags: number, attributes: Buffer): number {
   return syscallMountSetattr(mountSetattrNumber, dirFd, path, flags, attributes, attributes.length);
+}
+
+const syscallPidfdOpen = declareSyscall<[number, number]>('int', 'uint32_t');
+const pidfdOpenNumber = numberOf('pidfdOpen');
+export function pidfdOpen(pid: number, flags: number): number {
+  return syscallPidfdOpen(pidfdOpenNumber, pid, flags);
 }
 
 /** struct xattr_args: u64 value, u32 size, u32 flags; and the Buffer it speaks of: nearly always the same. */

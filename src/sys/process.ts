@@ -1,6 +1,7 @@
 /** The process itself: its umask, limits, rights and CPUs; and when others started. */
 
 import { readFileSync } from 'node:fs';
+import { errno } from '../base/errno.js';
 import { ifPresent } from '../base/node-error.js';
 import * as libc from './libc.js';
 
@@ -75,4 +76,12 @@ export function startTicksOf(pid: number): number | undefined {
   // The command, field 2, is in parentheses and may hold anything.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
+}
+
+/** A descriptor of process `pid` that can be read (pollIn) once all its threads have ended and its descriptors are closed, reaped or not;
+ *  undefined where it is gone (ESRCH). FsError ENOSYS before Linux 5.3. */
+export function openProcess(pid: number): number | undefined {
+  const fd = libc.pidfdOpen(pid, 0);
+  if (fd >= 0) return fd;
+  return libc.errno() === errno.ESRCH ? undefined : libc.fail('pidfd_open');
 }

@@ -216,9 +216,10 @@ export class Session {
     }
   }
 
+  /** Of a mount that was forced away, as no other goes while somebody waits. */
   private awaitJobs(): void {
     while (this.jobs.running > 0) {
-      this.resumeParked();
+      this.jobs.forgetEnded();
       if (this.jobs.running > 0) pollIn(this.jobs.wakeFd, -1, 1000);
     }
     this.jobs.close();

@@ -113,6 +113,11 @@ export class Jobs {
     this.runner.drain();
   }
 
+  /** The mount is gone: jobs that end now have no effect any more, and who waited was told by the kernel. */
+  forgetEnded(): void {
+    for (let ended = this.runner.take(); ended !== undefined; ended = this.runner.take()) this.pending.delete(ended.id);
+  }
+
   close(): void {
     this.runner.close();
   }

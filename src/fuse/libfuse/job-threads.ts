@@ -23,6 +23,7 @@ export class JobThreads {
   /** I/O threads signal it; nobody waits for it here. */
   private wakeFd = -1;
   private lastId = 0;
+  private isClosing = false;
   private whenIdle: (() => void) | undefined;
 
   /** `limit`: as many jobs run at a time. */
@@ -42,8 +43,9 @@ export class JobThreads {
     thread.port.postMessage({ id, task: deferred.job });
   }
 
-  /** Ends the threads when no job runs any more. */
+  /** The mount is gone: jobs that still run have no effect any more. Ends the threads when they have ended. */
   async close(): Promise<void> {
+    this.isClosing = true;
     if (this.pending.size > 0) {
       await new Promise<void>((resolve) => {
         this.whenIdle = resolve;
@@ -80,8 +82,10 @@ export class JobThreads {
     const entry = this.pending.get(id);
     if (entry === undefined) return;
     this.pending.delete(id);
-    const { errno, result } = finish(entry.deferred, ended);
-    for (const resume of entry.waiting) resume(errno, result);
+    if (!this.isClosing) {
+      const { errno, result } = finish(entry.deferred, ended);
+      for (const resume of entry.waiting) resume(errno, result);
+    }
     if (this.pending.size === 0) this.whenIdle?.();
   }
 }

@@ -4,11 +4,11 @@
 import { accessAclName, defaultAclName } from '../../base/acl.js';
 import { errno } from '../../base/errno.js';
 import { errnoOf, isNoRoom, isRefusal, PlyfsError } from '../../base/errors.js';
-import { S_IFCHR, S_IFREG } from '../../base/mode.js';
+import { S_IFREG } from '../../base/mode.js';
 import { bytesFromName, type Name, nameFromText, nameMax } from '../../base/name.js';
 import { log } from '../../observe/log.js';
 import { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, RENAME_EXCHANGE, RENAME_WHITEOUT } from '../../sys/constants.js';
-import { linkAt, mkdirAt, mknodAt, renameAt, unlinkAt } from '../../sys/namespace.js';
+import { mkdirAt, renameAt, unlinkAt } from '../../sys/namespace.js';
 import { closeFd, openAt, openPath } from '../../sys/open.js';
 import { OwnedFd } from '../../sys/owned-fd.js';
 import { chmodAt } from '../../sys/stat.js';
@@ -20,9 +20,9 @@ import { DirectoryLayer, openDirectory } from './directory-layer.js';
 import { probeFormat } from './marker-probe.js';
 import { decodeOrigin, decodePlainOrigin, encodePlainOrigin, type Origin } from './origin.js';
 import { removeContents, removeTree } from './remove-tree.js';
+import { WhiteoutDevice } from './whiteout-device.js';
 
 const self = '' as Name;
-const sharedWhiteout = 'whiteout' as Name;
 const yes = Buffer.from('y');
 
 export class Upper extends DirectoryLayer {
@@ -31,7 +31,7 @@ export class Upper extends DirectoryLayer {
   /** Inode spaces by the uuid of their file system in hex, to read origins. */
   private readonly spaceOfUuid = new Map<string, string>();
   private temporaries = 0;
-  private hasSharedWhiteout = false;
+  private readonly whiteoutDevice = new WhiteoutDevice();
 
   /** Opens the two directories and empties the work directory of what a killed daemon left. FsError EROFS, EACCES, ENOENT. */
   constructor(
@@ -89,23 +89,7 @@ export class Upper extends DirectoryLayer {
   /** Hides `name` of lower layers. PRE: the upper has no object of that name. */
   putWhiteout(dirFd: number, name: Name): void {
     if (this.format.whiteout === 'file') this.makeMarkerFile(dirFd, whiteoutName(name));
-    else this.linkWhiteout(dirFd, name);
-  }
-
-  /** One whiteout device serves many names, as hard links: cheaper than an inode each. */
-  private linkWhiteout(dirFd: number, name: Name): void {
-    if (!this.hasSharedWhiteout) {
-      mknodAt(this.workFd, sharedWhiteout, S_IFCHR, 0);
-      this.hasSharedWhiteout = true;
-    }
-    try {
-      linkAt(this.workFd, sharedWhiteout, dirFd, name);
-    } catch (error) {
-      if (errnoOf(error) !== errno.EMLINK && errnoOf(error) !== errno.EPERM) throw error;
-      unlinkAt(this.workFd, sharedWhiteout);
-      this.hasSharedWhiteout = false;
-      mknodAt(dirFd, name, S_IFCHR, 0);
-    }
+    else this.whiteoutDevice.put(dirFd, name);
   }
 
   /** Takes the object `name` out of the upper and leaves a whiteout, in one step. Returns where it is in the work directory now. */
@@ -120,7 +104,7 @@ export class Upper extends DirectoryLayer {
     } catch (error) {
       // RENAME_WHITEOUT makes an inode; the shared whiteout needs none, so that deleting works on a full disk.
       if (!isRefusal(error) && !isNoRoom(error)) throw error;
-      this.linkWhiteout(this.workFd, out);
+      this.whiteoutDevice.put(this.workFd, out);
       this.orDiscard(out, () => renameAt(this.workFd, out, dirFd, name, RENAME_EXCHANGE));
     }
     return out;
@@ -138,7 +122,7 @@ export class Upper extends DirectoryLayer {
       if (!isRefusal(error) && !isNoRoom(error)) throw error;
       // What can be refused comes first: the whiteout is there before the name goes.
       const whiteout = this.temporaryName();
-      this.linkWhiteout(this.workFd, whiteout);
+      this.whiteoutDevice.put(this.workFd, whiteout);
       this.orDiscard(whiteout, () => renameAt(dirFd, name, newDirFd, newName));
       renameAt(this.workFd, whiteout, dirFd, name);
     }
@@ -309,11 +293,11 @@ export class Upper extends DirectoryLayer {
   /** Empties the work directory. Safe to repeat. */
   emptyWork(): void {
     removeContents(this.workFd);
-    this.hasSharedWhiteout = false;
   }
 
   override close(): void {
     this.work.close();
+    this.whiteoutDevice.close();
     super.close();
   }
 }
