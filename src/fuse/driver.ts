@@ -23,6 +23,8 @@ export interface DriverOptions {
   /** nosuid, nodev, noexec, noatime, ... as mount(8) spells them. */
   mountFlags: readonly string[];
   io: IoMode;
+  /** What passes through may lie on a file system that itself lies on others (overlayfs, FUSE). */
+  isBackingStacked: boolean;
   /** Lifetime of entries and attributes in the kernel's caches, in seconds. */
   timeoutSec: number;
   /** fsync is answered without a request (volatile, fsync=0). */

@@ -9,7 +9,10 @@ import { codeOf, ifPresent } from '../base/node-error.js';
 import type { DriverOptions } from '../fuse/driver.js';
 import { checkTarget } from '../fuse/mount-point.js';
 import type { AccessTimeRules, OverlayConfig } from '../overlay/config.js';
+import { fsMagic, O_PATH } from '../sys/constants.js';
 import { mountTable } from '../sys/mount.js';
+import { closeFd, openPath } from '../sys/open.js';
+import { statFs } from '../sys/stat.js';
 import type { MountOptions } from './mount-option-values.js';
 import { Claims, type MountedImage, type MountRequest, type PreparedMount, type Writable } from './mount-request.js';
 import { isInside, mountPointPath, realDirectory, wrongPath } from './paths.js';
@@ -38,7 +41,10 @@ function prepare(request: MountRequest, image: MountedImage | undefined, claims:
     driver: options.driver,
     config: overlayConfig(options, layers, writable, image),
     image,
-    driverOptions: driverOptions(options, target, writable === undefined || options.isReadOnly),
+    driverOptions: {
+      ...driverOptions(options, target, writable === undefined || options.isReadOnly),
+      isBackingStacked: options.io === 'passthrough' && backingPlaces(layers, writable, image).some(liesOnOthers),
+    },
     upper: writable?.upper,
     work: writable?.work,
     claims,
@@ -172,7 +178,7 @@ function accessTimeRules(flags: ReadonlySet<string>): AccessTimeRules {
 /** Keeping idle CPUs awake costs the rest of all of them: not on larger machines, unless asked for. */
 const awakeCpusMax = 8;
 
-function driverOptions(options: MountOptions, target: string, isReadOnly: boolean): DriverOptions {
+function driverOptions(options: MountOptions, target: string, isReadOnly: boolean): Omit<DriverOptions, 'isBackingStacked'> {
   return {
     target,
     source: options.source,
@@ -190,4 +196,20 @@ function driverOptions(options: MountOptions, target: string, isReadOnly: boolea
     keepsAwake: options.awake === 'auto' ? availableParallelism() <= awakeCpusMax : options.awake === 'on',
     trace: options.isDebug ? ['fuse'] : [],
   };
+}
+
+/** Where the bytes of the view's files lie. */
+function backingPlaces(layers: readonly string[], writable: Writable | undefined, image: MountedImage | undefined): string[] {
+  const tars = image?.layers.map(({ location }) => location.path) ?? [];
+  return [...layers, ...tars, ...(writable === undefined ? [] : [writable.upper])];
+}
+
+/** Whether the file system of `path` is, or may be, one above others: FUSE mounts do not tell whether they let files pass through. */
+function liesOnOthers(path: string): boolean {
+  const fd = openPath(path, O_PATH);
+  try {
+    return ([fsMagic.overlay, fsMagic.fuse, fsMagic.ecryptfs] as number[]).includes(statFs(fd).fsType);
+  } finally {
+    closeFd(fd);
+  }
 }

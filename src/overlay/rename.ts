@@ -7,7 +7,7 @@ import type { Name } from '../base/name.js';
 import { type EntryIndex, entryFlag } from '../layers/union/name-table.js';
 import type { NodeIndex } from '../layers/union/node-table.js';
 import { type Directory, rootIndex } from '../layers/union/tree.js';
-import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from '../sys/constants.js';
+import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.js';
 import { renameAt, unlinkAt } from '../sys/namespace.js';
 import type { CopyUp } from './copy-up.js';
 import { crashPoint } from './crash-point.js';
@@ -43,7 +43,7 @@ export class Rename {
     this.check(from, to, flags);
     if (from.node === to.node) return;
     if ((flags & RENAME_EXCHANGE) !== 0) this.exchange(from, to);
-    else this.move(from, to, (flags & RENAME_WHITEOUT) !== 0);
+    else this.move(from, to);
   }
 
   private end(parent: NodeIndex, name: Name): End {
@@ -57,8 +57,9 @@ export class Rename {
     const { state } = this;
     state.mustBeWritable();
     const isExchange = (flags & RENAME_EXCHANGE) !== 0;
-    if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) throw new FsError(errno.EINVAL);
-    if (isExchange && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) !== 0) throw new FsError(errno.EINVAL);
+    // RENAME_WHITEOUT, as in the kernel's overlayfs: an overlay whose upper lies in the view could not see the mark that it asks for.
+    if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) throw new FsError(errno.EINVAL);
+    if (isExchange && (flags & RENAME_NOREPLACE) !== 0) throw new FsError(errno.EINVAL);
     if (to.node === 0) {
       if (isExchange) throw new FsError(errno.ENOENT);
       return;
@@ -71,11 +72,11 @@ export class Rename {
     if (nodes.isDirectory(to.node) && state.union.loaded(to.node).visible > 0) throw new FsError(errno.ENOTEMPTY);
   }
 
-  private move(from: End, to: End, leavesWhiteout: boolean): void {
+  private move(from: End, to: End): void {
     const { state } = this;
     this.prepare(from, to);
     if (to.node !== 0) this.removal.keepForHolders(to.node);
-    const hides = state.hidesLower(from.entry) || leavesWhiteout;
+    const hides = state.hidesLower(from.entry);
     crashPoint('rename-move');
     this.moveOnDisk(from, to, hides);
     crashPoint('rename-done');

@@ -87,3 +87,6 @@ export const MNT_FORCE = 1;
 export const MNT_DETACH = 2;
 export const MNT_EXPIRE = 4;
 export const UMOUNT_NOFOLLOW = 8;
+
+/** Types of file systems as statfs(2) tells them (linux/magic.h). */
+export const fsMagic = { overlay: 0x794c7630, fuse: 0x65735546, ecryptfs: 0xf15f, btrfs: 0x9123683e } as const;

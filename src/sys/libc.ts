@@ -17,8 +17,26 @@ export const loadLibrary = koffi.load;
 
 /** Numbers of system calls. Those from 424 on are alike everywhere. */
 const numbers = {
-  x64: { mknodat: 259, getxattrat: 464, listxattrat: 465, openTree: 428, pidfdOpen: 434, openat2: 437, mountSetattr: 442, fchmodat2: 452 },
-  arm64: { mknodat: 33, getxattrat: 464, listxattrat: 465, openTree: 428, pidfdOpen: 434, openat2: 437, mountSetattr: 442, fchmodat2: 452 },
+  x64: {
+    mknodat: 259,
+    getxattrat: 464,
+    listxattrat: 465,
+    openTree: 428,
+    pidfdOpen: 434,
+    openat2: 437,
+    mountSetattr: 442,
+    fchmodat2: 452,
+  },
+  arm64: {
+    mknodat: 33,
+    getxattrat: 464,
+    listxattrat: 465,
+    openTree: 428,
+    pidfdOpen: 434,
+    openat2: 437,
+    mountSetattr: 442,
+    fchmodat2: 452,
+  },
 };
 
 function numberOf(name: keyof typeof numbers.x64): number {

@@ -1,6 +1,6 @@
 /** The process itself: its umask, limits, rights and CPUs; and when others started. */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { errno } from '../base/errno.js';
 import { ifPresent } from '../base/node-error.js';
 import * as libc from './libc.js';
@@ -30,14 +30,27 @@ export const CAP_MKNOD = 27n;
 
 /** The effective capabilities, bit by bit as in linux/capability.h. */
 export function capabilities(): bigint {
-  const line = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'));
-  if (line?.[1] === undefined) throw new Error('/proc/self/status has no CapEff');
+  return effectiveOf(readFileSync('/proc/self/status', 'latin1'));
+}
+
+function effectiveOf(status: string): bigint {
+  const line = /^CapEff:\s*([0-9a-f]+)$/m.exec(status);
+  if (line?.[1] === undefined) throw new Error('/proc/PID/status has no CapEff');
   return BigInt(`0x${line[1]}`);
 }
 
 /** Whether `capability` (a CAP_ constant) is among the effective ones. */
 export function hasCapability(capability: bigint): boolean {
   return ((capabilities() >> capability) & 1n) === 1n;
+}
+
+/** Whether process or thread `pid` has it, in the user namespace of this process: a container's root has it in its own one. False where
+ *  the process cannot be seen from here. */
+export function processHasCapability(pid: number, capability: bigint): boolean {
+  const effective = ifPresent(() => effectiveOf(readFileSync(`/proc/${pid}/status`, 'latin1')), 'ESRCH');
+  if (effective === undefined || ((effective >> capability) & 1n) === 0n) return false;
+  const namespace = ifPresent(() => readlinkSync(`/proc/${pid}/ns/user`), 'ESRCH', 'EACCES');
+  return namespace === readlinkSync('/proc/self/ns/user');
 }
 
 const PR_SET_IO_FLUSHER = 57;

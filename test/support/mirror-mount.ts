@@ -84,6 +84,7 @@ export const defaults: DriverOptions = {
   posixAcl: false,
   mountFlags: [],
   io: 'cached',
+  isBackingStacked: true,
   timeoutSec: Number.POSITIVE_INFINITY,
   isVolatile: false,
   spinUs: 0,

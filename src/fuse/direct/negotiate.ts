@@ -24,9 +24,11 @@ const pageBytes = 4096;
 /** Of fuse_init_in before INIT_EXT gave it flags2. */
 const compatInitSize = 16;
 
-/** How deep a stack of file systems with a passthrough file may be: 2 lets the backing file lie on overlayfs (a container's root), and
- *  then no overlayfs can be stacked on us. */
-const passthroughStackDepth = 2;
+/** How deep the stack of file systems is with ours on top, for the kernel's limit of 2: one more than that of the backing files. Only where
+ *  they lie on overlayfs (a container's root) no overlayfs can be stacked on us. */
+function passthroughStackDepth(options: DriverOptions): number {
+  return options.isBackingStacked ? 2 : 1;
+}
 
 type When = (options: DriverOptions, io: ResolvedIo) => boolean;
 const always: When = () => true;
@@ -81,6 +83,7 @@ export function negotiate(connection: Connection, request: Request): number {
     const isExtended = hasFlag(offer.flags, 0, 'INIT_EXT') && request.end > inHeaderSize + compatInitSize;
     const agreed = agree(offer.flags, isExtended ? offer.flags2 : 0, options);
     fill(answer, offer.max_readahead, agreed);
+    if (agreed.io === 'passthrough') answer.max_stack_depth = passthroughStackDepth(options);
     connection.agreement = { ...agreed, minor: answer.minor, maxWrite: answer.max_write };
     trace('fuse', () => `= agreed on ${describeAgreement(connection.agreement)}`);
   }
@@ -99,7 +102,7 @@ function agree(low: number, high: number, options: DriverOptions): { flags: Set<
   return { flags, io };
 }
 
-function fill(answer: typeof initOut.value, maxReadahead: number, { flags, io }: { flags: Set<InitFlag>; io: ResolvedIo }): void {
+function fill(answer: typeof initOut.value, maxReadahead: number, { flags }: { flags: Set<InitFlag> }): void {
   for (const flag of flags) {
     const bit = initFlag[flag];
     if (bit < 32) answer.flags = (answer.flags | (1 << bit)) >>> 0;
@@ -111,7 +114,6 @@ function fill(answer: typeof initOut.value, maxReadahead: number, { flags, io }:
   answer.max_write = flags.has('MAX_PAGES') ? maxWriteBytes : 32 * pageBytes;
   answer.max_pages = answer.max_write / pageBytes;
   answer.time_gran = 1;
-  if (io === 'passthrough') answer.max_stack_depth = passthroughStackDepth;
 }
 
 function hasFlag(low: number, high: number, flag: InitFlag): boolean {
