@@ -12,7 +12,7 @@ import type { AccessTimeRules, OverlayConfig } from '../overlay/config.js';
 import { fsMagic, O_PATH } from '../sys/constants.js';
 import { mountTable } from '../sys/mount.js';
 import { closeFd, openPath } from '../sys/open.js';
-import { statFs } from '../sys/stat.js';
+import { fsTypeOf } from '../sys/stat.js';
 import type { MountOptions } from './mount-option-values.js';
 import { Claims, type MountedImage, type MountRequest, type PreparedMount, type Writable } from './mount-request.js';
 import { isInside, mountPointPath, realDirectory, wrongPath } from './paths.js';
@@ -208,7 +208,7 @@ function backingPlaces(layers: readonly string[], writable: Writable | undefined
 function liesOnOthers(path: string): boolean {
   const fd = openPath(path, O_PATH);
   try {
-    return ([fsMagic.overlay, fsMagic.fuse, fsMagic.ecryptfs] as number[]).includes(statFs(fd).fsType);
+    return ([fsMagic.overlay, fsMagic.fuse, fsMagic.ecryptfs] as number[]).includes(fsTypeOf(fd));
   } finally {
     closeFd(fd);
   }

@@ -79,9 +79,19 @@ export function foldInode(low: number, high: number): number {
 
 const statfsBytes = Buffer.alloc(128);
 
+function readStatfs(fd: number): void {
+  while (libc.fstatfs(fd, statfsBytes) < 0) if (!libc.isInterrupted()) libc.fail('fstatfs');
+}
+
+/** The type of the file system that `fd` lies on (fsMagic). */
+export function fsTypeOf(fd: number): number {
+  readStatfs(fd);
+  return statfsBytes.readUInt32LE(0);
+}
+
 /** fstatfs(2) of the file system that `fd` lies on. */
 export function statFs(fd: number): FsStatistics {
-  while (libc.fstatfs(fd, statfsBytes) < 0) if (!libc.isInterrupted()) libc.fail('fstatfs');
+  readStatfs(fd);
   const word = (at: number) => statfsBytes.readUInt32LE(at) + statfsBytes.readUInt32LE(at + 4) * 0x100000000;
   return {
     bsize: word(8),
