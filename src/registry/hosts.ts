@@ -91,6 +91,6 @@ function siteAt(location: string, isMirror: boolean): Site {
 
 /** A mirror of the Hub may lie below a path of its host. */
 function hubMirror(url: URL, path: string): Site {
-  const below = url.pathname.replaceAll(/^\/+|\/+$/g, '').replace(/^v2\/?/, '');
+  const below = url.pathname.replaceAll(/^\/+|\/+$/g, '').replace(/(^|\/)v2$/, '');
   return { authority: url.host, path: below === '' ? path : `${below}/${path}`, isMirror: true, domain: url.host };
 }

@@ -27,5 +27,9 @@ export class Trouble extends Error {
 /** The code of Node's network errors, '' for anything else. */
 export function networkCode(error: unknown): string {
   if (error instanceof Trouble) return error.kind;
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return '';
+  // What OpenSSL makes of an answer that is no TLS has another code where it comes while writing.
+  return error.code === 'EPROTO' && /wrong version number|packet length too long/.test(error.message)
+    ? 'ERR_SSL_WRONG_VERSION_NUMBER'
+    : error.code;
 }
