@@ -1,16 +1,22 @@
 /** The one importer of commander: commands with one look. `--help` with examples, usage errors exit 2, errors one sentence and exit 1. */
 
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import type { CommandFacts } from './command-facts.js';
 import { reportError } from './report.js';
 
 export type { Command } from 'commander';
 
+const examplesOf = new WeakMap<Command, readonly string[]>();
+
 /** A command to give arguments, options and an action. `examples` are whole command lines. */
 export function newCommand(name: string, summary: string, examples: readonly string[]): Command {
-  return new Command(`plyfs ${name}`)
+  const command = new Command(`plyfs ${name}`);
+  examplesOf.set(command, examples);
+  return command
     .description(summary)
     .allowExcessArguments(false)
     .exitOverride()
+    .configureHelp({ minWidthToWrap: 20 })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'plyfs: ')) })
     .showHelpAfterError(`(plyfs ${name} --help shows how)`)
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}\n`);
@@ -50,4 +56,26 @@ export function collected(text: string, all: readonly string[]): string[] {
 export function wholeNumber(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It is a whole number.');
+}
+
+/** What the command takes; its summary is the description's, until the list of commands says it shorter. */
+export function factsOf(command: Command): CommandFacts {
+  const operands = command.registeredArguments.map((argument) => {
+    const name = argument.name();
+    const inner = `${name}${argument.variadic ? '...' : ''}`;
+    return { name, shown: argument.required ? `<${inner}>` : `[${inner}]`, summary: argument.description };
+  });
+  const options = command.options.filter((option) => !option.hidden);
+  return {
+    name: command.name().replace(/^plyfs /, ''),
+    summary: command.description(),
+    description: command.description(),
+    usage: [[command.name(), ...(options.length === 0 ? [] : ['[options]']), ...operands.map(({ shown }) => shown)].join(' ')],
+    operands,
+    options: options.map(({ flags, description }) => {
+      const [, names = '', value] = /^([^<[]*?)(?:[ =]*(?:<([^>]*)>|\[([^\]]*)\]))?$/.exec(flags) ?? [];
+      return { names: names.split(/[ ,|]+/).filter((name) => name !== ''), value, summary: description };
+    }),
+    examples: examplesOf.get(command) ?? [],
+  };
 }

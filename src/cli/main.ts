@@ -3,14 +3,21 @@
 
 import { readFileSync } from 'node:fs';
 import type { Command } from './command.js';
+import { type CommandFacts, nearest } from './command-facts.js';
 import { reportError } from './report.js';
+import { listed, terminalWidth, wrapped } from './wrap.js';
 
 interface Row {
   summary: string;
   /** For bug reports: not in the help. */
   isHidden?: true;
   /** The module of the command. Those built on command.ts export `command`; others `run`, which resolves to the exit status. */
-  load: () => Promise<{ command: Command } | { run: (words: readonly string[]) => Promise<number> }>;
+  load: () => Promise<{ command: Command } | Bare>;
+}
+
+interface Bare {
+  run: (words: readonly string[]) => Promise<number>;
+  facts: () => CommandFacts;
 }
 
 /** In the order of the help. */
@@ -52,6 +59,11 @@ const commands: Readonly<Record<string, Row>> = {
   prune: { summary: 'remove what nothing needs', load: () => import('./commands/prune.js') },
   check: { summary: 'see whether the store is whole', load: () => import('./commands/check.js') },
   dump: { summary: 'print a tree, one object a line', isHidden: true, load: () => import('./commands/dump.js') },
+  completion: {
+    summary: 'print what a shell needs to complete words',
+    load: async () => (await import('./table-commands.js')).completion(allFacts),
+  },
+  man: { summary: 'show the manual', load: async () => (await import('./table-commands.js')).man(allFacts, version) },
   bench: { summary: 'measure plyfs beside the kernel and its peers', load: () => import('./commands/bench.js') },
 };
 
@@ -60,10 +72,13 @@ async function main(words: readonly string[]): Promise<number> {
   if (Object.hasOwn(commands, first)) return run(first, rest);
   if (first === 'help' && Object.hasOwn(commands, rest[0] ?? '')) return run(rest[0] ?? '', ['--help']);
   if (['help', '-h', '--help'].includes(first)) return print(help());
-  if (['version', '-V', '--version'].includes(first)) return print(`plyfs ${version()}\n`);
+  if (['version', '-v', '-V', '--version'].includes(first)) return print(`plyfs ${version()}\n`);
   // mount(8) calls its helpers `plyfs SOURCE TARGET -o OPTIONS`, containers/storage `plyfs -o OPTIONS TARGET`.
   if (words.some((word) => word.startsWith('-o'))) return run('mount', words);
-  process.stderr.write(`plyfs: unknown command ${first}; plyfs --help lists the commands\n`);
+  const near = nearest(first, shownNames());
+  const hint =
+    near === undefined ? '; plyfs --help lists the commands' : `: did you mean ${near}? (plyfs --help lists the commands)`;
+  process.stderr.write(`plyfs: unknown command ${shownWord(first)}${hint}\n`);
   return 2;
 }
 
@@ -74,16 +89,36 @@ async function run(word: string, words: readonly string[]): Promise<number> {
   return runCommand(module.command, words);
 }
 
+/** What each command takes, in the order of the help. */
+async function allFacts(): Promise<CommandFacts[]> {
+  const { factsOf } = await import('./command.js');
+  return Promise.all(
+    shownNames().map(async (name) => {
+      const { load, summary } = commands[name]!; // one of its names
+      const module = await load();
+      return { ...('facts' in module ? module.facts() : factsOf(module.command)), name, summary };
+    }),
+  );
+}
+
+function shownNames(): string[] {
+  return Object.keys(commands).filter((name) => commands[name]?.isHidden !== true);
+}
+
+/** As it can be shown: a terminal takes no orders from it. */
+function shownWord(word: string): string {
+  return word.replaceAll(/\p{Cc}/gu, '?').slice(0, 100);
+}
+
 function help(): string {
-  const shown = Object.entries(commands).filter(([, row]) => row.isHidden !== true);
-  const width = Math.max(...shown.map(([word]) => word.length));
-  const lines = shown.map(([word, { summary }]) => `  ${word.padEnd(width)}  ${summary}`);
+  const width = terminalWidth();
+  const rows = shownNames().map((name) => [name, commands[name]?.summary ?? ''] as const);
   return `Usage: plyfs COMMAND [options]
 
-A union file system for container images: merges layers copy-on-write and mounts the view.
+${wrapped('A union file system for container images: merges layers copy-on-write and mounts the view.', width)}
 
 Commands:
-${lines.join('\n')}
+${listed(rows, width)}
 
 Example:
   plyfs mount --layer base --layer app --upper changes /mnt

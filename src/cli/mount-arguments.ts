@@ -4,6 +4,7 @@ import { PlyfsError } from '../base/errors.js';
 import { MountOptions } from '../mount/mount-option-values.js';
 import { readMountOptions } from '../mount/mount-options.js';
 import type { ImageRequest, MountRequest } from '../mount/mount-request.js';
+import { nearest } from './command-facts.js';
 
 interface Draft {
   options: MountOptions;
@@ -25,7 +26,8 @@ interface Flag {
 const viaOption = (name: string) => (draft: Draft, value: string) =>
   readMountOptions(value === '' ? name : `${name}=${value}`, draft.options);
 
-const flags: readonly Flag[] = [
+/** In the order of the help. */
+export const mountFlags: readonly Flag[] = [
   {
     names: ['-o', '--options'],
     value: 'OPTIONS',
@@ -158,39 +160,17 @@ function findFlag(word: string): { flag: Flag; attached: string | undefined } {
   const equals = word.startsWith('--') ? word.indexOf('=') : -1;
   const isJoined = !word.startsWith('--') && word.length > 2;
   const name = equals > 0 ? word.slice(0, equals) : isJoined ? word.slice(0, 2) : word;
-  const flag = flags.find((each) => each.names.includes(name));
-  if (flag === undefined) throw usage(`unknown option ${name}`);
+  const flag = mountFlags.find((each) => each.names.includes(name));
+  if (flag === undefined) {
+    const near = nearest(
+      name,
+      mountFlags.flatMap(({ names }) => names.filter((one) => one.startsWith('--'))),
+    );
+    throw usage(`unknown option ${name}${near === undefined ? '' : `: did you mean ${near}?`}`);
+  }
   return { flag, attached: equals > 0 ? word.slice(equals + 1) : isJoined ? word.slice(2) : undefined };
 }
 
 function usage(sentence: string): PlyfsError {
   return new PlyfsError('usage', `${sentence}; plyfs mount --help shows how`);
-}
-
-/** The text of `plyfs mount --help`. */
-export function mountHelp(): string {
-  const rows = flags.map(
-    ({ names, value, help }) => [`${names.join(', ')}${value === undefined ? '' : ` ${value}`}`, help] as const,
-  );
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return `Usage: plyfs mount [options] IMAGE|CONTAINER TARGET
-       plyfs mount [options] --layer DIR... TARGET
-
-Shows an image, or read-only layer directories merged with a writable upper, at TARGET. An image is a name, ID or digest in
-the store, or the path of an archive (docker-archive, OCI layout, root tar; plain or compressed), which is not unpacked. A container
-is mounted writable, with its upper.
-Returns when the mount answers; a process in the background serves it until plyfs umount.
-
-Options:
-${rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}`).join('\n')}
-
-Examples:
-  plyfs mount app.tar /mnt                     # read-only; --upper changes makes it writable
-  plyfs mount busybox:latest /mnt --upto 2
-  plyfs mount --layer base --layer app --upper changes /mnt
-  plyfs mount -o lowerdir=/layers/app:/layers/base,upperdir=/c/upper,workdir=/c/work /mnt
-  plyfs mount -o lowerdir=app:base /mnt        # read-only
-
-In lowerdir the top layer comes first, \\: is a colon in a path and \\, a comma. README.md lists the options.
-`;
 }

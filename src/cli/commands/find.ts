@@ -4,7 +4,8 @@ import { PlyfsError } from '../../base/errors.js';
 import { dirType, kindName } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
 import type { ImageView, ViewEntry } from '../../image/tree/image-view.js';
-import { type Command, newCommand, runCommand } from '../command.js';
+import { type Command, factsOf, newCommand, runCommand, wholeNumber } from '../command.js';
+import type { CommandFacts } from '../command-facts.js';
 import { shownName, writeBytes } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
 import { wordBytes } from '../word-bytes.js';
@@ -12,7 +13,7 @@ import { wordBytes } from '../word-bytes.js';
 interface Options extends ImageOptions {
   name?: string;
   type?: string;
-  maxdepth?: string;
+  maxdepth?: number;
   print0?: boolean;
   json?: boolean;
 }
@@ -27,6 +28,8 @@ export function run(words: readonly string[]): Promise<number> {
   return runCommand(findCommand(), spelled);
 }
 
+export const facts = (): CommandFacts => factsOf(findCommand());
+
 function findCommand(): Command {
   return withImage(
     newCommand('find', 'Lists the names of an image below a directory, sorted.', [
@@ -37,7 +40,7 @@ function findCommand(): Command {
     .argument('[path]', 'where to begin', '/')
     .option('--name <glob>', 'only names that fit: *, ?, [a-z]')
     .option('--type <letter>', 'only f, d, l, c, b, p or s')
-    .option('--maxdepth <n>', 'not deeper below the path')
+    .option('--maxdepth <n>', 'not deeper below the path', wholeNumber)
     .option('--print0', 'end each name with a NUL byte')
     .option('--json', 'print a JSON array')
     .action((image: string, path: string, options: Options) => withView(image, options, (view) => print(view, path, options)));
@@ -60,7 +63,7 @@ function print(view: ImageView, path: string, options: Options): void {
   }
   const pattern = options.name === undefined ? undefined : globPattern(wordBytes(options.name));
   const found: Found[] = [];
-  for (const entry of walk(view, path, Number(options.maxdepth ?? Number.POSITIVE_INFINITY))) {
+  for (const entry of walk(view, path, options.maxdepth ?? Number.POSITIVE_INFINITY)) {
     if (type !== undefined && entry.type !== type) continue;
     if (pattern !== undefined && !pattern.test(entry.name)) continue;
     found.push(entry);

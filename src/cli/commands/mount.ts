@@ -2,7 +2,9 @@
  *  start of node sooner. */
 
 import { startMount } from '../../mount/start.js';
-import { mountHelp } from '../mount-arguments.js';
+import { mountFacts, mountHelp } from '../mount-help.js';
+
+export const facts = mountFacts;
 
 const foregroundWords = new Set(['-f', '--foreground', '-d', '--debug']);
 
