@@ -108,7 +108,7 @@ export class CopiedObjects {
     }
     if (file !== undefined) state.files.adopt(node, file);
     union.forgetPlace(node);
-    tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasOrigin);
+    tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasOrigin | nodeFlag.isUnprotected);
     tree.nodes.setLayer(node, 0);
     state.invalidate(node);
     state.counters.add('copyUps');
@@ -145,7 +145,7 @@ export class CopiedObjects {
     const { state } = this;
     const entry = state.tree.nodes.entry(node);
     state.tree.names.setFlag(entry, entryFlag.hasLower);
-    state.tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasOrigin);
+    state.tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasOrigin | nodeFlag.isUnprotected);
     state.tree.nodes.setLayer(node, 0);
     state.invalidate(node);
     this.keepTimes(parent);

@@ -189,7 +189,7 @@ export class Creation {
     } else {
       node = tree.nodes.add(type, 0, 0, ino);
     }
-    tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasNoCapability);
+    tree.nodes.setFlag(node, nodeFlag.isUpper | nodeFlag.hasNoCapability | nodeFlag.isUnprotected);
     tree.nodes.store(node, attributes);
     if (opened >= 0) state.files.adopt(node, ownFile(opened, true));
     return node;

@@ -20,6 +20,7 @@ import { FileBytes } from './bytes.js';
 import { CopyUp } from './copy-up.js';
 import { Creation } from './creation.js';
 import { ListAhead } from './list-ahead.js';
+import { Protection } from './protection.js';
 import { Removal } from './removal.js';
 import { Rename } from './rename.js';
 import type { OverlayState } from './state.js';
@@ -36,6 +37,7 @@ export class OverlayFs implements FileSystem {
   private readonly bytes: FileBytes;
   private readonly ahead: ListAhead;
   private readonly accessTimes: AccessTimes;
+  private readonly protection: Protection;
   private readonly unloading: Unloading;
 
   constructor(
@@ -51,6 +53,7 @@ export class OverlayFs implements FileSystem {
     this.bytes = new FileBytes(state, this.copyUp, this.changes);
     this.ahead = new ListAhead(state);
     this.accessTimes = new AccessTimes(state);
+    this.protection = new Protection(state, this.copyUp);
     this.unloading = new Unloading(state, state.config.namesMax ?? namesMaxDefault);
   }
 
@@ -104,6 +107,7 @@ export class OverlayFs implements FileSystem {
   }
 
   setattr(node: NodeId, change: AttributeChange, _caller: Caller): void {
+    this.protection.checkAttributes(node, change);
     this.changes.set(node, change);
   }
 
@@ -134,40 +138,51 @@ export class OverlayFs implements FileSystem {
   // ---- changes of the namespace ------------------------------------------------------------------------------------------------------
 
   mknod(parent: NodeId, name: Name, mode: number, rdev: number, caller: Caller): NodeId {
+    this.protection.checkAdding(parent);
     return this.creation.make(parent, name, mode, rdev, caller) as NodeId; // rows of the tree are identities, here and below
   }
 
   mkdir(parent: NodeId, name: Name, mode: number, caller: Caller): NodeId {
+    this.protection.checkAdding(parent);
     return this.creation.make(parent, name, (mode & 0o7777) | (dirType.dir << 12), 0, caller) as NodeId;
   }
 
   symlink(parent: NodeId, name: Name, target: Name, caller: Caller): NodeId {
+    this.protection.checkAdding(parent);
     return this.creation.make(parent, name, S_IFLNK | 0o777, 0, caller, target) as NodeId;
   }
 
   tmpfile(parent: NodeId, mode: number, caller: Caller): NodeId {
+    this.protection.checkAdding(parent);
     return this.creation.makeNameless(parent, mode, caller) as NodeId;
   }
 
   link(node: NodeId, parent: NodeId, name: Name): void {
+    this.protection.checkAdding(parent);
+    this.protection.checkLinking(node);
     this.creation.link(node, parent, name);
   }
 
   unlink(parent: NodeId, name: Name): void {
+    this.protection.checkRemoving(parent, name);
     this.removal.unlink(parent, name);
   }
 
   rmdir(parent: NodeId, name: Name): void {
+    this.protection.checkRemoving(parent, name);
     this.removal.rmdir(parent, name);
   }
 
   rename(parent: NodeId, name: Name, newParent: NodeId, newName: Name, flags: number): void {
+    this.protection.checkRemoving(parent, name);
+    this.protection.checkReplacing(newParent, newName);
     this.renaming.rename(parent, name, newParent, newName, flags);
   }
 
   // ---- bytes -------------------------------------------------------------------------------------------------------------------------
 
   open(node: NodeId, flags: number): void {
+    this.protection.checkOpening(node, flags);
     this.bytes.open(node, flags);
   }
   release(node: NodeId): void {
@@ -190,18 +205,22 @@ export class OverlayFs implements FileSystem {
     killPrivileges: boolean,
     keepTimes = false,
   ): number {
-    return this.bytes.write(node, offset, from, at, length, killPrivileges, keepTimes);
+    const kept = keepTimes ? this.protection.keptOfPages(node, offset, length) : 0;
+    this.protection.checkWriting(node, offset + kept);
+    return kept + this.bytes.write(node, offset + kept, from, at + kept, length - kept, killPrivileges, keepTimes);
   }
   fsync(node: NodeId, dataOnly: boolean): void {
     this.bytes.fsync(node, dataOnly);
   }
   fallocate(node: NodeId, mode: number, offset: number, length: number): void {
+    this.protection.checkAllocating(node, mode);
     this.bytes.fallocate(node, mode, offset, length);
   }
   seek(node: NodeId, offset: number, whence: number): number {
     return this.bytes.seek(node, offset, whence);
   }
   copyFileRange(source: NodeId, sourceOffset: number, target: NodeId, targetOffset: number, length: number): number {
+    this.protection.checkWriting(target, targetOffset);
     return this.bytes.copyFileRange(source, sourceOffset, target, targetOffset, length);
   }
 
@@ -242,13 +261,22 @@ export class OverlayFs implements FileSystem {
     return this.xattrs.get(node, name);
   }
   setxattr(node: NodeId, name: Name, value: Buffer, flags: number): void {
+    this.protection.checkXattrs(node);
     this.xattrs.set(node, name, value, flags);
   }
   listxattr(node: NodeId): Name[] {
     return this.xattrs.list(node);
   }
   removexattr(node: NodeId, name: Name): void {
+    this.protection.checkXattrs(node);
     this.xattrs.remove(node, name);
+  }
+
+  inodeFlags(node: NodeId): number {
+    return this.protection.flags(node);
+  }
+  setInodeFlags(node: NodeId, flags: number): void {
+    this.protection.setFlags(node, flags);
   }
 
   destroy(): void {

@@ -189,3 +189,28 @@ const SYNC_FILE_RANGE_WRITE = 2;
 export function startWriteback(fd: number): void {
   if (libc.syncFileRange(fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0) libc.fail('sync_file_range');
 }
+
+const FS_IOC_GETFLAGS = 0x80086601;
+const FS_IOC_SETFLAGS = 0x40086602;
+const flagsWord = Buffer.alloc(8);
+
+/** Inode flags (FS_*_FL) of the file or directory `fd`, not O_PATH; 0 where the disk keeps none. */
+export function inodeFlags(fd: number): number {
+  flagsWord.fill(0);
+  if (libc.ioctl(fd, FS_IOC_GETFLAGS, flagsWord) >= 0) return flagsWord.readUInt32LE(0);
+  if (hasNoInodeFlags(libc.errno())) return 0;
+  return libc.fail('ioctl FS_IOC_GETFLAGS');
+}
+
+/** EOPNOTSUPP where the disk keeps none, or not these. */
+export function setInodeFlags(fd: number, flags: number): void {
+  flagsWord.fill(0);
+  flagsWord.writeUInt32LE(flags >>> 0, 0);
+  if (libc.ioctl(fd, FS_IOC_SETFLAGS, flagsWord) >= 0) return;
+  const number = libc.errno();
+  throw new FsError(hasNoInodeFlags(number) ? errno.EOPNOTSUPP : number, 'ioctl FS_IOC_SETFLAGS');
+}
+
+function hasNoInodeFlags(number: number): boolean {
+  return number === errno.ENOTTY || number === errno.EOPNOTSUPP || number === errno.ENOSYS;
+}

@@ -124,6 +124,11 @@ export interface FileSystem {
   /** ENODATA where there is none. */
   removexattr(node: NodeId, name: Name): void;
 
+  /** FS_*_FL of a file or directory (chattr(1)). ENOTTY for other kinds. */
+  inodeFlags(node: NodeId): number;
+  /** EOPNOTSUPP for flags that cannot be kept. */
+  setInodeFlags(node: NodeId, flags: number): void;
+
   /** Called while nobody asks for anything: does one small piece of work (some 50 us) that is likely to be asked for next. False when
    *  there is none. */
   idle(): boolean;

@@ -218,6 +218,14 @@ export class MirrorFs implements FileSystem {
     file.fallocate(this.dataOf(id), mode, offset, length);
   }
 
+  inodeFlags(id: NodeId): number {
+    return file.inodeFlags(this.dataOf(id));
+  }
+
+  setInodeFlags(id: NodeId, flags: number): void {
+    file.setInodeFlags(this.dataOf(id), flags);
+  }
+
   seek(id: NodeId, offset: number, whence: number): number {
     return file.lseek(this.dataOf(id), offset, whence);
   }

@@ -10,7 +10,7 @@ import { bodyAt, bodyWord } from './reply.js';
 export function answerEntry(s: Connection, node: NodeId): number {
   try {
     s.fs.getattr(node, s.attributes);
-    writeEntry(s.reply.words, bodyAt, node, s.attributes, s.valid);
+    writeEntry(s.reply.words, bodyAt, node, s.attributes, s.valid, s.attributesValid(node));
   } catch (error) {
     s.fs.forget(node, 1);
     throw error;
@@ -21,7 +21,7 @@ export function answerEntry(s: Connection, node: NodeId): number {
 /** The attributes of `node`. */
 export function answerAttr(s: Connection, node: NodeId): number {
   s.fs.getattr(node, s.attributes);
-  writeAttr(s.reply.words, bodyAt, s.attributes, s.valid);
+  writeAttr(s.reply.words, bodyAt, s.attributes, s.attributesValid(node));
   return wire.attrOut.size;
 }
 

@@ -3,9 +3,9 @@
 
 import { Attributes } from '../../base/attributes.js';
 import type { Counters } from '../../observe/counters.js';
-import type { FileSystem } from '../../vfs/filesystem.js';
+import type { FileSystem, NodeId } from '../../vfs/filesystem.js';
 import type { DriverOptions } from '../driver.js';
-import { type Lifetime, lifetime } from '../protocol/attributes.js';
+import { type Lifetime, lifetime, noLifetime } from '../protocol/attributes.js';
 import { maxWriteBytes } from '../protocol/constants.js';
 import { entryOut } from '../protocol/structs.js';
 import { type Agreement, resolveIo } from './agreement.js';
@@ -31,8 +31,13 @@ export class Connection {
     readonly counters: Counters,
   ) {
     this.valid = lifetime(options.timeoutSec);
-    this.listing = new DirectoryReply(fs, this.reply, this.attributes, this.valid);
     this.openHandles = new OpenHandles(fs, device);
+    this.listing = new DirectoryReply(fs, this.reply, this.attributes, this.valid, (node) => this.attributesValid(node));
     this.agreement = { minor: 0, flags: new Set(), io: resolveIo(options), maxWrite: maxWriteBytes };
+  }
+
+  /** How long the kernel may keep the attributes of `node`: not at all while a shared map may change its times past us. */
+  attributesValid(node: NodeId): Lifetime {
+    return this.openHandles.isWrittenPastUs(node) ? noLifetime : this.valid;
   }
 }

@@ -34,6 +34,7 @@ export class DirectoryReply {
     private readonly reply: Reply,
     private readonly attributes: Attributes,
     private readonly valid: Lifetime,
+    private readonly attributesValid: (node: NodeId) => Lifetime,
   ) {}
 
   /** READDIR into the reply; returns the length of the body, at most `size`. */
@@ -100,7 +101,7 @@ export class DirectoryReply {
     }
     const given = this.referenced(node);
     if (given === undefined) writeNoEntry(reply.words, this.at);
-    else writeEntry(reply.words, this.at, given, attributes, valid);
+    else writeEntry(reply.words, this.at, given, attributes, valid, this.attributesValid(given));
   }
 
   /** The node with one more reference and its attributes read; undefined where they cannot be had: then LOOKUP says why. */

@@ -61,6 +61,11 @@ export class OpenHandles {
     if (file.backingId !== 0) closeBacking(this.device, file.backingId);
   }
 
+  /** Writes through a shared map of such a file reach its disk without a request. */
+  isWrittenPastUs(node: NodeId): boolean {
+    return this.files.size > 0 && !this.fs.isReadOnly && (this.files.get(node)?.backingId ?? 0) !== 0;
+  }
+
   private register(node: NodeId): number {
     if (!this.canPass || (!this.fs.isReadOnly && this.isPrivileged(node))) return 0;
     const fd = this.fs.backing(node, !this.fs.isReadOnly);

@@ -3,13 +3,16 @@
 
 import { errno } from '../../base/errno.js';
 import { FsError } from '../../base/errors.js';
+import { writeDevice } from '../../sys/device.js';
 import type { NodeId } from '../../vfs/filesystem.js';
+import { writeEntry } from '../protocol/attributes.js';
 import { FOPEN_KEEP_CACHE, OPEN_KILL_SUIDGID } from '../protocol/constants.js';
+import { invalInode } from '../protocol/notify.js';
 import type { Value } from '../protocol/struct.js';
 import { type createIn, entryOut, type openIn, openOut } from '../protocol/structs.js';
 import { answerEntry } from './answers.js';
 import type { Connection } from './connection.js';
-import { bodyWord } from './reply.js';
+import { bodyAt, bodyWord } from './reply.js';
 import type { Request } from './request.js';
 
 const O_TRUNC = 0o1000;
@@ -21,8 +24,17 @@ export function openFile(s: Connection, rq: Request, input: Value<typeof openIn>
     s.fs.setattr(rq.node, killPrivileges ? { size: 0, killPrivileges } : { size: 0 }, rq.caller);
   }
   s.fs.open(rq.node, input.flags & ~O_TRUNC);
+  const wasKept = !s.openHandles.isWrittenPastUs(rq.node);
   writeOpened(s, rq.node, 0);
+  if (wasKept && s.openHandles.isWrittenPastUs(rq.node)) dropAttributes(s, rq.node);
   return openOut.size;
+}
+
+/** The kernel may have been told to keep them. Without pages to drop it takes no lock that anybody who waits for us holds (linux
+ *  fuse_reverse_inval_inode), so this one goes before the answer. */
+function dropAttributes(s: Connection, node: NodeId): void {
+  const message = invalInode(node, -1, 0);
+  writeDevice(s.device, message, 0, message.length);
 }
 
 export function createFile(s: Connection, rq: Request, input: Value<typeof createIn>): number {
@@ -52,6 +64,7 @@ function answerCreated(s: Connection, node: NodeId, flags: number): number {
   try {
     if (isHeld) s.fs.open(node, flags & ~O_TRUNC);
     writeOpened(s, node, entryOut.words);
+    writeEntry(s.reply.words, bodyAt, node, s.attributes, s.valid, s.attributesValid(node));
   } catch (error) {
     s.fs.forget(node, 1);
     throw error;

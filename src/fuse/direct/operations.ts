@@ -10,6 +10,7 @@ import * as wire from '../protocol/structs.js';
 import { answerAttr, answerCopied, answerEntry, answerWritten } from './answers.js';
 import { changeOf } from './attribute-change.js';
 import type { Connection } from './connection.js';
+import { ioctl } from './ioctl.js';
 import { negotiate } from './negotiate.js';
 import { createFile, makeTmpfile, openFile, releaseFile } from './open.js';
 import { noReply, type Operation, operation, operationOf, refusal } from './operation.js';
@@ -39,7 +40,7 @@ export const operations: readonly Operation[] = [
   }),
   operationOf('STATX', wire.statxIn, {}, (s, rq) => {
     s.fs.getattr(rq.node, s.attributes, true);
-    writeStatx(s.reply.words, bodyAt, s.attributes, s.valid);
+    writeStatx(s.reply.words, bodyAt, s.attributes, s.attributesValid(rq.node));
     return wire.statxOut.size;
   }),
   operation('STATFS', {}, statfs),
@@ -133,7 +134,7 @@ export const operations: readonly Operation[] = [
   refusal('SETLK', errno.ENOSYS, 'locks are left to the kernel'),
   refusal('SETLKW', errno.ENOSYS, 'locks are left to the kernel'),
   refusal('BMAP', errno.ENOSYS, 'there is no block device below'),
-  refusal('IOCTL', errno.ENOSYS, 'the caller gets ENOTTY'),
+  operationOf('IOCTL', wire.ioctlIn, {}, ioctl),
   refusal('POLL', errno.ENOSYS, 'regular files are always ready: the kernel stops asking'),
   refusal('SETUPMAPPING', errno.ENOSYS, 'DAX is for virtiofs'),
   refusal('REMOVEMAPPING', errno.ENOSYS, 'DAX is for virtiofs'),

@@ -99,6 +99,12 @@ export const unsupported = {
     here: 'two: the kernel asks for security.capability first',
     reason: 'libfuse 2 cannot agree on HANDLE_KILLPRIV',
   },
+  inodeFlags: {
+    what: 'chattr, lsattr',
+    direct: '+i and +a, and the disk’s own',
+    here: 'ENOTTY',
+    reason: 'the addon has no ioctl',
+  },
   flags: {
     what: 'nodiratime, strictatime, lazytime, nosymfollow',
     direct: 'yes',

@@ -53,14 +53,26 @@ function fill(value: WireAttributes, from: Attributes): void {
   value.blksize = from.blksize;
 }
 
-/** fuse_entry_out at byte `at`: `node` and its attributes, both cached for `valid`. */
-export function writeEntry(words: Uint32Array, at: number, node: number, from: Attributes, valid: Lifetime): void {
+/** For attributes that change without us. */
+export const noLifetime: Lifetime = { sec: 0, nsec: 0 };
+
+/** fuse_entry_out at byte `at`: `node`, cached for `valid`, and its attributes. */
+export function writeEntry(
+  words: Uint32Array,
+  at: number,
+  node: number,
+  from: Attributes,
+  valid: Lifetime,
+  attributesValid = valid,
+): void {
   const value = entryOut.value;
   fill(value, from);
   value.rdev = from.rdev;
   value.nodeid = node;
-  value.entry_valid = value.attr_valid = valid.sec;
-  value.entry_valid_nsec = value.attr_valid_nsec = valid.nsec;
+  value.entry_valid = valid.sec;
+  value.entry_valid_nsec = valid.nsec;
+  value.attr_valid = attributesValid.sec;
+  value.attr_valid_nsec = attributesValid.nsec;
   entryOut.write(words, at >> 2, value);
 }
 

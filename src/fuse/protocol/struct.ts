@@ -6,8 +6,8 @@
 import { errno } from '../../base/errno.js';
 import { FsError } from '../../base/errors.js';
 
-/** u64 and i64 are numbers and must stay within 2^53; an offset, a place in a file, is the bound itself where it lies beyond; skip* is padding or a field nobody reads: written as 0, left out of values. */
-export type FieldType = 'u16' | 'u32' | 'i32' | 'u64' | 'i64' | 'offset' | 'skip16' | 'skip32' | 'skip64';
+/** u64 and i64 are numbers and must stay within 2^53; an offset (a place in a file) or a time is the bound itself where it lies beyond; skip* is padding or a field nobody reads: written as 0, left out of values. */
+export type FieldType = 'u16' | 'u32' | 'i32' | 'u64' | 'i64' | 'offset' | 'time' | 'skip16' | 'skip32' | 'skip64';
 export type Field = readonly [name: string, type: FieldType];
 
 /** The record of a structure: every field that is not skipped, as a number. */
@@ -36,10 +36,21 @@ export interface Struct<F extends readonly Field[] = readonly Field[]> {
 /** A structure whose fields do not matter to the caller. */
 export type AnyStruct = Pick<Struct, 'name' | 'size' | 'words' | 'describe'>;
 
-/** No file of any disk reaches there. */
+/** No file of any disk reaches there, and no disk keeps such a time: it takes the last one that it can (s_time_max). */
 export const offsetBound = 2 ** 53;
 
-const sizes: Record<FieldType, number> = { u16: 2, u32: 4, i32: 4, u64: 8, i64: 8, offset: 8, skip16: 2, skip32: 4, skip64: 8 };
+const sizes: Record<FieldType, number> = {
+  u16: 2,
+  u32: 4,
+  i32: 4,
+  u64: 8,
+  i64: 8,
+  offset: 8,
+  time: 8,
+  skip16: 2,
+  skip32: 4,
+  skip64: 8,
+};
 
 /** Compiles the table. A field that is not aligned to its own size is our mistake: plain Error. */
 export function struct<const F extends readonly Field[]>(name: string, fields: F): Struct<F> {
@@ -85,7 +96,8 @@ function readCode(label: string, type: FieldType, offset: number): string {
       return `${word} + (${high} <= 0x1fffff ? ${high} * 4294967296 : overflow('${label}'))`;
     case 'i64':
       return `${word} + (((${high} + 0x200000) >>> 0) <= 0x3fffff ? (${high} | 0) * 4294967296 : overflow('${label}'))`;
-    case 'offset': {
+    case 'offset':
+    case 'time': {
       const beyond = `(${high} | 0) < 0 ? ${-offsetBound} : ${offsetBound}`;
       return `((${high} + 0x200000) >>> 0) <= 0x3fffff ? ${word} + (${high} | 0) * 4294967296 : ${beyond}`;
     }
@@ -105,6 +117,7 @@ function writeCode(field: string, type: FieldType, offset: number): string {
     case 'u64':
     case 'i64':
     case 'offset':
+    case 'time':
       return `${word} = v.${field}; ${high} = Math.floor(v.${field} / 4294967296);`;
     case 'skip16':
       return isUpperHalf ? '' : `${word} = 0;`;

@@ -152,9 +152,9 @@ export const setattrIn = struct('fuse_setattr_in', [
   ['fh', 'u64'],
   ['size', 'offset'],
   ['lock_owner', 'skip64'],
-  ['atime', 'i64'],
-  ['mtime', 'i64'],
-  ['ctime', 'i64'],
+  ['atime', 'time'],
+  ['mtime', 'time'],
+  ['ctime', 'time'],
   ['atimensec', 'u32'],
   ['mtimensec', 'u32'],
   ['ctimensec', 'u32'],
@@ -333,4 +333,19 @@ export const notifyPrune = struct('fuse_notify_prune_out', [
   ['count', 'u32'],
   ['padding', 'skip32'],
   ['spare', 'skip64'],
+]);
+
+export const ioctlIn = struct('fuse_ioctl_in', [
+  ['fh', 'skip64'],
+  ['flags', 'u32'],
+  ['cmd', 'u32'],
+  ['arg', 'skip64'],
+  ['in_size', 'u32'],
+  ['out_size', 'u32'],
+]);
+export const ioctlOut = struct('fuse_ioctl_out', [
+  ['result', 'i32'],
+  ['flags', 'u32'],
+  ['in_iovs', 'u32'],
+  ['out_iovs', 'u32'],
 ]);

@@ -3,7 +3,8 @@
 
 import { accessAclName, defaultAclName } from '../../base/acl.js';
 import { errno } from '../../base/errno.js';
-import { errnoOf, isNoRoom, isRefusal, PlyfsError } from '../../base/errors.js';
+import { errnoOf, FsError, isNoRoom, isRefusal, PlyfsError } from '../../base/errors.js';
+import { FS_APPEND_FL, FS_IMMUTABLE_FL } from '../../base/inode-flags.js';
 import { S_IFREG } from '../../base/mode.js';
 import { bytesFromName, type Name, nameFromText, nameMax } from '../../base/name.js';
 import { log } from '../../observe/log.js';
@@ -24,6 +25,10 @@ import { WhiteoutDevice } from './whiteout-device.js';
 
 const self = '' as Name;
 const yes = Buffer.from('y');
+const protectionLetters = [
+  [FS_APPEND_FL, 'a'],
+  [FS_IMMUTABLE_FL, 'i'],
+] as const;
 
 export class Upper extends DirectoryLayer {
   private readonly work: OwnedFd;
@@ -263,6 +268,23 @@ export class Upper extends DirectoryLayer {
 
   private getPrivate(dirFd: number, name: Name, key: string): Buffer | undefined {
     return getxattrAt(dirFd, name, nameFromText(this.format.prefix + key));
+  }
+
+  /** FS_IMMUTABLE_FL and FS_APPEND_FL as the kernel's overlay notes them: letters (Linux ovl_set_protattr). EOPNOTSUPP without xattrs. */
+  setProtection(dirFd: number, name: Name, flags: number): void {
+    const letters = protectionLetters.filter(([flag]) => (flags & flag) !== 0).map(([, letter]) => letter);
+    if (letters.length > 0) {
+      if (this.format.prefix === '') throw new FsError(errno.EOPNOTSUPP, 'the disk of the upper has no extended attributes');
+      this.setPrivate(dirFd, name, 'protattr', Buffer.from(letters.join('')));
+    } else if (this.protection(dirFd, name) !== 0) {
+      removexattrAt(dirFd, name, nameFromText(`${this.format.prefix}protattr`));
+    }
+  }
+
+  protection(dirFd: number, name: Name): number {
+    if (this.format.prefix === '') return 0;
+    const letters = this.getPrivate(dirFd, name, 'protattr')?.toString('latin1') ?? '';
+    return protectionLetters.reduce((flags, [flag, letter]) => (letters.includes(letter) ? flags | flag : flags), 0);
   }
 
   /** A mark that an object must lose when its role changes (a redirect that no longer holds). */

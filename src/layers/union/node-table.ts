@@ -23,6 +23,8 @@ export const nodeFlag = {
   hasOrigin: 32,
   /** It has no security.capability. The kernel asks at the first write to a file and at each chown. */
   hasNoCapability: 64,
+  /** Upper, and neither immutable nor append-only (overlay.protattr). */
+  isUnprotected: 128,
 } as const;
 
 const doubles = 10;
