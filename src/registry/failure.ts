@@ -123,7 +123,7 @@ export function statusFailure(refusal: Refusal, place: Place): PlyfsError {
   if (status === 429) {
     const login = refusal.hadCredential
       ? 'wait before the next try'
-      : `wait, or log in for a higher limit (plyfs login ${loginName(place)})`;
+      : `wait, or log in for a higher limit (${loginCommand(place)})`;
     return failed('registry-limit', place, `${host} takes no more requests for now${quote}: ${login}`);
   }
   if (status >= 500) return failed('registry-failing', place, `${host} fails with status ${status}${quote}: try again later`);
@@ -135,7 +135,7 @@ export function statusFailure(refusal: Refusal, place: Place): PlyfsError {
 }
 
 function denied({ hadCredential, status, host }: Refusal, place: Place, quote: string): PlyfsError {
-  const login = `plyfs login ${loginName(place)}`.trimEnd();
+  const login = loginCommand(place);
   const advice = hadCredential
     ? status === 401
       ? `the saved credentials are not accepted: ${login} replaces them`
@@ -155,8 +155,8 @@ function absent({ host }: Refusal, place: Place, quote: string): PlyfsError {
 }
 
 /** docker's `login` knows the Hub without a name. */
-function loginName(place: Place): string {
-  return place.registry === 'docker.io' ? '' : place.registry;
+function loginCommand(place: Place): string {
+  return place.registry === 'docker.io' ? 'plyfs login' : `plyfs login ${place.registry}`;
 }
 
 export function failed(code: ErrorCode, place: Place, what: string, cause?: unknown): PlyfsError {

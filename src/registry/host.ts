@@ -45,9 +45,18 @@ export interface HostContext {
 
 /** Of a text that explains an error. */
 const errorBytes = 64 * 1024;
-/** What a host without TLS makes of a handshake. */
-const plainCodes =
-  /^(ECONNREFUSED|ECONNRESET|EPROTO|ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG|ERR_SSL_RECORD_LAYER_FAILURE)$/;
+/** How it looks where a host does not speak TLS, or only its proxy without TLS knows it. */
+const withoutTls = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPROTO',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+  'ERR_SSL_RECORD_LAYER_FAILURE',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'proxy',
+]);
 
 export class Host {
   private opening: { readonly opened: Promise<Opened>; readonly signal: AbortSignal | undefined } | undefined;
@@ -194,7 +203,7 @@ export class Host {
     try {
       return await this.pingAt('https', call, false);
     } catch (error) {
-      if (!plainCodes.test(networkCode(error))) throw error;
+      if (!withoutTls.has(networkCode(error))) throw error;
     }
     return this.pingAt('http', call, true);
   }

@@ -6,10 +6,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** Why tests that make certificates do not run here, or false. */
+export const needsOpenssl: string | false =
+  spawnSync('openssl', ['version'], { stdio: 'ignore' }).status === 0 ? false : 'needs openssl (apt install openssl)';
+
 /** Why tests with a real registry do not run here, or false. */
 export const needsRegistry: string | false =
   spawnSync('docker-registry', ['--version'], { stdio: 'ignore' }).status === 0
-    ? false
+    ? needsOpenssl
     : 'needs docker-registry (apt install docker-registry)';
 
 /** Who may log in where the test asks for a password. The colon belongs to it. */
@@ -88,8 +92,8 @@ async function ended(child: ChildProcess): Promise<void> {
   await over;
 }
 
-/** A CA and, signed by it, a certificate for 127.0.0.1, localhost and some names of the public. Returns the path of the CA's. */
-export function makeCertificate(directory: string, names = 'IP:127.0.0.1,IP:::1,DNS:localhost'): string {
+/** A CA (ca.crt) and, signed by it, a certificate for `names` (server.crt, server.key). Returns the path of the CA's. */
+export function makeCertificate(directory: string, names = 'IP:127.0.0.1,IP:::1,DNS:localhost', days = '2'): string {
   const run = (...words: string[]): void => {
     const { status, stderr } = spawnSync('openssl', words, { cwd: directory, encoding: 'utf8' });
     if (status !== 0) throw new Error(`openssl ${words[0]}: ${stderr}`);
@@ -110,7 +114,7 @@ export function makeCertificate(directory: string, names = 'IP:127.0.0.1,IP:::1,
     '-out',
     'server.crt',
     '-days',
-    '2',
+    days,
     '-extfile',
     'san.cnf',
   );

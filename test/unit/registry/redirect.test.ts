@@ -8,7 +8,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { Digest } from '../../../src/base/digest.js';
 import { RegistrySession } from '../../../src/registry/client.js';
 import { cut, HostileRegistry, on, refuse, send, times } from '../../support/hostile-registry.js';
-import { makeCertificate } from '../../support/registry-server.js';
+import { makeCertificate, needsOpenssl } from '../../support/registry-server.js';
 import { collected, failsWith, patternBytes, RegistryStage } from '../../support/registry-stage.js';
 
 const stage = new RegistryStage();
@@ -22,6 +22,7 @@ let digest: Digest;
 let session: RegistrySession;
 
 before(async () => {
+  if (needsOpenssl) return;
   makeCertificate(directory);
   const tls = {
     cert: readFileSync(join(directory, 'server.crt'), 'utf8'),
@@ -33,11 +34,12 @@ before(async () => {
   stage.logIn(registry.authority, 'ann', 'secret-of-ann');
 });
 after(async () => {
-  for (const server of [registry, storage, secure]) await server.stop();
+  for (const server of [registry, storage, secure]) await server?.stop();
   stage.remove();
   rmSync(directory, { recursive: true });
 });
 beforeEach(() => {
+  if (needsOpenssl) return;
   for (const server of [registry, storage, secure]) {
     server.rules = [];
     server.seen.length = 0;
@@ -65,7 +67,9 @@ function redirecting(signature: () => string) {
   });
 }
 
-test('a blob may lie elsewhere, and no credential goes there; a break goes back to the registry for a new address', async () => {
+test('a blob may lie elsewhere, and no credential goes there; a break goes back to the registry for a new address', {
+  skip: needsOpenssl,
+}, async () => {
   let serial = 0;
   registry.rules = [
     redirecting(() => {
@@ -94,7 +98,9 @@ test('a blob may lie elsewhere, and no credential goes there; a break goes back 
   assert.equal(storage.seen.length, 3);
 });
 
-test('an address that has always expired ends with the words of the storage, without the signature', async () => {
+test('an address that has always expired ends with the words of the storage, without the signature', {
+  skip: needsOpenssl,
+}, async () => {
   registry.rules = [redirecting(() => 'SECRET-SIGNATURE')];
   storage.rules = [
     on(/./, (_, response) =>
@@ -109,7 +115,7 @@ test('an address that has always expired ends with the words of the storage, wit
   });
 });
 
-test('credentials stay with a redirect on the same host and port', async () => {
+test('credentials stay with a redirect on the same host and port', { skip: needsOpenssl }, async () => {
   const basic = `Basic ${Buffer.from('ann:secret-of-ann').toString('base64')}`;
   registry.rules = [
     on(/team\/app\/manifests\/1$/, (request, response) => {
@@ -125,7 +131,7 @@ test('credentials stay with a redirect on the same host and port', async () => {
   assert.equal(registry.asked(/moved/)[0]?.headers.authorization, basic);
 });
 
-test('a redirect in a circle ends after five', async () => {
+test('a redirect in a circle ends after five', { skip: needsOpenssl }, async () => {
   registry.rules = [on(/manifests/, (request, response) => send(response, 302, { Location: request.path }, ''))];
   await withRepository(async (repository) => {
     await failsWith('registry-unreachable', /team\/app:1: .* redirects more than 5 times/, () => repository.getManifest('1'));
@@ -133,7 +139,7 @@ test('a redirect in a circle ends after five', async () => {
   assert.equal(registry.asked(/manifests/).length, 6);
 });
 
-test('a redirect from TLS to none, or to what is no web address, is not followed', async () => {
+test('a redirect from TLS to none, or to what is no web address, is not followed', { skip: needsOpenssl }, async () => {
   const refused: readonly (readonly [location: string, sentence: RegExp])[] = [
     [`${storage.origin}/x`, /redirects to 127\.0\.0\.1:\d+ without TLS, which plyfs does not follow/],
     ['ftp://example.org/x', /redirects to an address that begins with ftp:/],
@@ -148,7 +154,7 @@ test('a redirect from TLS to none, or to what is no web address, is not followed
   assert.equal(storage.seen.length, 0);
 });
 
-test('a write is not turned into a read by a redirect', async () => {
+test('a write is not turned into a read by a redirect', { skip: needsOpenssl }, async () => {
   registry.rules = [on(/^POST/, (_, response) => send(response, 302, { Location: `${storage.origin}/x` }, ''))];
   await withRepository(async (repository) => {
     const read = () => [bytes];
@@ -159,7 +165,9 @@ test('a write is not turned into a read by a redirect', async () => {
   assert.equal(storage.seen.length, 0);
 });
 
-test('a registry behind a proxy that ends TLS names its uploads with http: they go over TLS all the same', async () => {
+test('a registry behind a proxy that ends TLS names its uploads with http: they go over TLS all the same', {
+  skip: needsOpenssl,
+}, async () => {
   secure.rules = [
     on(/^POST/, (_, response) => {
       secure.uploads.set('1', { bytes: Buffer.alloc(0) });
@@ -172,7 +180,9 @@ test('a registry behind a proxy that ends TLS names its uploads with http: they 
   }, secure.authority);
 });
 
-test('a foreign layer is taken from its own address where the registry has it not, by https only', async () => {
+test('a foreign layer is taken from its own address where the registry has it not, by https only', {
+  skip: needsOpenssl,
+}, async () => {
   const foreign = secure.putBlob(patternBytes(5000, 9));
   secure.rules = [on(/\/layer$/, (_, response) => send(response, 200, {}, patternBytes(5000, 9)))];
   await withRepository(async (repository) => {
