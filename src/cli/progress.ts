@@ -50,6 +50,21 @@ export class Progress {
     this.draw(total === undefined ? 'Receiving' : 'Unpacking', () => ({ bytes: done, totalBytes: total, what: '' }));
   };
 
+  /** Bytes of a tar that is made, of which nobody knows how long it will be. */
+  readonly onWritten = (done: number): void => {
+    this.draw(this.verb, () => ({ bytes: done, totalBytes: undefined, what: '' }));
+  };
+
+  /** The chunks as they are, counted. */
+  *counted(chunks: Iterable<Buffer>): Generator<Buffer> {
+    let done = 0;
+    for (const chunk of chunks) {
+      yield chunk;
+      done += chunk.length;
+      this.onWritten(done);
+    }
+  }
+
   private draw(verb: string, state: () => State): void {
     if (!this.isShown || Date.now() - this.drawn < redrawMs) return;
     this.drawn = Date.now();
@@ -67,6 +82,15 @@ export class Progress {
     if (room < 5) return `${verb} ${facts}`.slice(0, width);
     const filled = totalBytes === 0 ? room : Math.round((bytes / totalBytes) * room);
     return `${verb} [${'='.repeat(filled)}${' '.repeat(room - filled)}] ${facts}`;
+  }
+
+  /** Clears the line when `work` has ended, however it did. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } finally {
+      this.end();
+    }
   }
 
   /** Clears the line. */

@@ -6,6 +6,7 @@ import type { CommitOptions } from '../../image/make/commit.js';
 import { getImage } from '../../store/resolve.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
+import { Progress } from '../progress.js';
 
 interface Options {
   author?: string;
@@ -45,7 +46,8 @@ export const command = newCommand(
   .option('--explicit-whiteouts', 'list what a replaced directory hides instead of marking it opaque')
   .option('-q, --quiet', 'print the ID only')
   .action(async (words: string[], options: Options) => {
-    const { id, warnings, layer, heldMs } = await commit(wordsOf(words, options), options);
+    const progress = new Progress('Committing', options.quiet);
+    const { id, warnings, layer, heldMs } = await progress.during(() => commit(wordsOf(words, options), options, progress));
     for (const warning of warnings) process.stderr.write(`plyfs: ${warning}\n`);
     if (options.quiet !== true && heldMs.length > 0) process.stderr.write(heldText(heldMs));
     if (options.quiet !== true && layer === undefined)
@@ -59,11 +61,11 @@ function heldText(heldMs: readonly number[]): string {
   return `plyfs: the mount was held for ${times.join(', then ')} ms${again}\n`;
 }
 
-async function commit(words: readonly string[], options: Options): Promise<CommittedContainer> {
+async function commit(words: readonly string[], options: Options, progress: Progress): Promise<CommittedContainer> {
   const { author, message, upper, onto } = options;
   const store = new Store();
   const common = (reference: string | undefined): CommitOptions => ({
-    ...{ reference, author, message, changes: options.change },
+    ...{ reference, author, message, changes: options.change, onBytes: progress.onWritten },
     nanoseconds: options.nanoseconds === true,
     explicitWhiteouts: options.explicitWhiteouts === true,
   });

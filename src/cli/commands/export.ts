@@ -8,12 +8,14 @@ import { sourceDateEpoch } from '../../image/make/new-image.js';
 import { writeOut } from '../../image/make/write-out.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
+import { Progress } from '../progress.js';
 import { refuseTerminal, toStandardOutput } from '../standard-output.js';
 
 interface Options {
   output?: string;
   platform?: string;
   nanoseconds?: boolean;
+  quiet?: boolean;
 }
 
 export const command = newCommand(
@@ -25,9 +27,11 @@ export const command = newCommand(
   .option('-o, --output <file>', 'write to this file instead of standard output')
   .option('--platform <os/arch>', 'which image of an index')
   .option('--nanoseconds', 'keep the fractions of times')
+  .option('-q, --quiet', 'no progress')
   .action(async (name: string, options: Options) => {
     if (options.output === undefined) refuseTerminal('name a file with -o, or use a pipe');
     const store = new Store();
+    const progress = new Progress('Exporting', options.quiet === true || options.output === undefined);
     await flushContainer(store, name);
     const opened = await openTreeOf(store, name, options.platform);
     try {
@@ -36,9 +40,10 @@ export const command = newCommand(
         latestSec: sourceDateEpoch(),
         onWarning: (sentence) => process.stderr.write(`plyfs: ${sentence}\n`),
       });
-      if (options.output === undefined) toStandardOutput(chunks);
-      else toFile(options.output, chunks);
+      if (options.output === undefined) toStandardOutput(progress.counted(chunks));
+      else toFile(options.output, progress.counted(chunks));
     } finally {
+      progress.end();
       opened.close();
     }
   });

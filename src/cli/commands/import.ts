@@ -4,11 +4,13 @@ import { PlyfsError } from '../../base/errors.js';
 import { type ImportOptions, importPath, importStream } from '../../image/make/import.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
+import { Progress } from '../progress.js';
 
 interface Options {
   change: string[];
   message?: string;
   platform?: string;
+  quiet?: boolean;
 }
 
 export const command = newCommand(
@@ -30,14 +32,17 @@ export const command = newCommand(
   )
   .option('-m, --message <text>', 'a comment for the history')
   .option('--platform <os/arch>', "what the image is for; this machine's without it")
-  .action(async (source: string, reference: string | undefined, { change, message, platform }: Options) => {
-    const options: ImportOptions = { reference, changes: change, message, platform };
+  .option('-q, --quiet', 'no progress')
+  .action(async (source: string, reference: string | undefined, { change, message, platform, quiet }: Options) => {
+    const progress = new Progress('Importing', quiet);
+    const options: ImportOptions = { reference, changes: change, message, platform, onBytes: progress.onWritten };
     const store = new Store();
     if (source === '-' && process.stdin.isTTY === true) {
       throw new PlyfsError('usage', 'standard input is a terminal: name a file');
     }
-    const imported =
-      source === '-' ? await importStream(store, process.stdin, '-', options) : await importPath(store, source, options);
+    const imported = await progress.during(() =>
+      source === '-' ? importStream(store, process.stdin, '-', options) : importPath(store, source, options),
+    );
     for (const warning of imported.warnings) process.stderr.write(`plyfs: ${warning}\n`);
     process.stdout.write(`${imported.id}\n`);
   });

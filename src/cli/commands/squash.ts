@@ -6,6 +6,7 @@ import type { StoredImage } from '../../store/catalog.js';
 import { getImage } from '../../store/resolve.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
+import { Progress } from '../progress.js';
 import { sizeText } from '../units.js';
 
 interface Options {
@@ -45,7 +46,10 @@ export const command = newCommand(
     const { image } = getImage(store.catalog(), text);
     const keep = keptLayers(store, image, text, options);
     const { author, message, change } = options;
-    const { id, layer, count } = await squashImage(store, image, text, { reference, keep, author, message, changes: change });
+    const progress = new Progress('Squashing', options.quiet);
+    const { id, layer, count } = await progress.during(() =>
+      squashImage(store, image, text, { reference, keep, author, message, changes: change, onBytes: progress.onWritten }),
+    );
     if (options.quiet !== true) {
       const before = image.layers.slice(keep).reduce((sum, { contentBytes }) => sum + contentBytes, 0);
       const after = layer === undefined ? 'none: they change nothing' : `one of ${sizeText(layer.contentBytes)}`;

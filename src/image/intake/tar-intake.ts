@@ -10,6 +10,9 @@ import type { StoredLayer } from '../../store/catalog.js';
 import type { Store } from '../../store/store.js';
 import { putIndex } from './saved-index.js';
 
+/** Hears how many bytes have passed. */
+export type OnBytes = ((bytes: number) => void) | undefined;
+
 export class TarIntake implements Disposable {
   private readonly tarPath: string;
   private readonly indexPath: string;
@@ -17,8 +20,11 @@ export class TarIntake implements Disposable {
   private readonly meter = new DigestMeter();
   private readonly builder = new TarIndexBuilder();
 
-  /** PRE: the caller holds lockForAdding. */
-  constructor(private readonly store: Store) {
+  /** `onBytes` hears how many bytes have come. PRE: the caller holds lockForAdding. */
+  constructor(
+    private readonly store: Store,
+    private readonly onBytes?: OnBytes,
+  ) {
     this.tarPath = store.temporary();
     this.indexPath = store.temporary();
     this.fd = openSync(this.tarPath, 'wx', 0o600);
@@ -31,6 +37,7 @@ export class TarIntake implements Disposable {
     writing(this.store, () => {
       for (let done = 0; done < chunk.length; ) done += writeSync(this.fd, chunk, done);
     });
+    this.onBytes?.(this.meter.sizeBytes);
   }
 
   /** Puts the whole tar into the store. It belongs to no image yet. */

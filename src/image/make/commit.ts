@@ -62,7 +62,7 @@ async function takeLayer(
   if (options.whileStill !== undefined) return takeStillLayer(store, upper, image, label, tarOptions, options.whileStill);
   const opened = await openUpper(store, upper, image, label);
   try {
-    using intake = new TarIntake(store);
+    using intake = new TarIntake(store, options.onBytes);
     const tar = new LayerTar(opened.base, opened.tree, tarOptions);
     for (const chunk of tar.chunks()) intake.push(chunk);
     refuseUnstorable(opened);

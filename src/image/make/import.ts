@@ -10,7 +10,7 @@ import type { Store } from '../../store/store.js';
 import { decompressed } from '../../tar/decompress.js';
 import { openDirectoryTree } from '../find/open-tree.js';
 import { naming, namingAsync } from '../intake/named-errors.js';
-import { TarIntake } from '../intake/tar-intake.js';
+import { type OnBytes, TarIntake } from '../intake/tar-intake.js';
 import { StoredLinks } from '../stack/stored-links.js';
 import { exportTree } from './export.js';
 import { addingTo, newName, putNewImage, sourceDateEpoch } from './new-image.js';
@@ -21,6 +21,7 @@ export interface ImportOptions {
   readonly changes?: readonly string[];
   /** `os/arch[/variant]`; this machine's without it. */
   readonly platform?: string | undefined;
+  readonly onBytes?: OnBytes;
 }
 
 export interface Imported {
@@ -60,7 +61,7 @@ async function importWith(
   // What is wrong with the words is said before anything is read.
   applyChanges({}, changes ?? []);
   return addingTo(store, async () => {
-    using intake = new TarIntake(store);
+    using intake = new TarIntake(store, options.onBytes);
     const label = from === '-' ? 'standard input' : from;
     const warnings = await namingAsync(label, () => fill(intake));
     const layer = naming(label, () => intake.finish());

@@ -10,6 +10,7 @@ import { opaqueEntry, whiteoutEntry } from '../../layers/tar/tar-markers.js';
 import { TarWriter } from '../../tar/writer.js';
 import { hasSameContent } from '../changes/diff.js';
 import { isSameMap } from '../changes/same-object.js';
+import type { OnBytes } from '../intake/tar-intake.js';
 import { compareTrees, unreadable, type WalkStep } from '../tree/compare.js';
 import { storedXattrs, TreeEntries } from '../tree/tree-entry.js';
 import type { NodeNumber, TreeView } from '../tree/tree-view.js';
@@ -21,6 +22,8 @@ export interface LayerTarOptions {
   readonly explicitWhiteouts?: boolean;
   /** Times later than this, in seconds, become it. */
   readonly latestSec?: number | undefined;
+  /** Hears how many bytes of the tar there are. */
+  readonly onBytes?: OnBytes;
 }
 
 interface Frame {

@@ -6,7 +6,7 @@ import { applyChanges } from '../../dockerfile/instructions.js';
 import type { ImageConfig } from '../../oci/config.js';
 import { type StoredImage, type StoredLayer, sharedLayers } from '../../store/catalog.js';
 import type { Store } from '../../store/store.js';
-import { TarIntake } from '../intake/tar-intake.js';
+import { type OnBytes, TarIntake } from '../intake/tar-intake.js';
 import { locateStoredImage } from '../stack/located-image.js';
 import { openStackOf } from '../stack/stack.js';
 import { readStoredConfig } from '../stack/stored-config.js';
@@ -25,6 +25,7 @@ export interface SquashOptions {
   /** Without it the history says how many layers were squashed. */
   readonly message?: string | undefined;
   readonly changes?: readonly string[];
+  readonly onBytes?: OnBytes;
 }
 
 export interface Squashed {
@@ -52,7 +53,7 @@ export async function squashImage(store: Store, image: StoredImage, label: strin
   }
   return addingTo(store, async () => {
     const config = readStoredConfig(store, image.id);
-    const layer = await flatten(store, image, config, label, options.keep);
+    const layer = await flatten(store, image, config, label, options);
     const kept = image.layers.slice(0, options.keep);
     const layers = layer === undefined ? kept : [...kept, layer];
     const id = await storeNewImage(store, squashedConfig(config, layers, count, options), { layers, parent: image.id, name });
@@ -65,11 +66,11 @@ async function flatten(
   image: StoredImage,
   config: ImageConfig,
   label: string,
-  keep: number,
+  { keep, onBytes }: SquashOptions,
 ): Promise<StoredLayer | undefined> {
   const stack = (await openStackOf(store, locateStoredImage(store, image, config, label))).map(({ layer }) => layer);
   try {
-    using intake = new TarIntake(store);
+    using intake = new TarIntake(store, onBytes);
     if (keep === 0) {
       for (const chunk of exportTree(new TreeView(label, stack), { nanoseconds: true })) intake.push(chunk);
       return intake.finish();

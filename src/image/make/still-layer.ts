@@ -6,7 +6,7 @@ import { type Name, textFromName } from '../../base/name.js';
 import type { StoredLayer } from '../../store/catalog.js';
 import type { Store } from '../../store/store.js';
 import { type OpenedUpper, openUpperAs } from '../find/open-tree.js';
-import { TarIntake } from '../intake/tar-intake.js';
+import { type OnBytes, TarIntake } from '../intake/tar-intake.js';
 import type { LocatedImage } from '../stack/located-image.js';
 import type { WalkStep } from '../tree/compare.js';
 import { racyMs, StillView } from '../tree/still-view.js';
@@ -44,7 +44,7 @@ export async function takeStillLayer(
       const { base, tree } = opened;
       const steps = await whileStill((passes) => takeSteps(tree, base, passes));
       refuseUnstorable(opened);
-      const taken = read(store, new LayerTar(base, tree, options), steps, tree, attempt < attempts);
+      const taken = read(store, new LayerTar(base, tree, options), steps, tree, attempt < attempts, options.onBytes);
       if (!('changed' in taken)) return taken;
       for (const path of taken.changed) copies.add(path);
     } finally {
@@ -60,8 +60,9 @@ function read(
   steps: readonly WalkStep[],
   tree: StillView,
   mayRepeat: boolean,
+  onBytes: OnBytes,
 ): TakenLayer | { readonly changed: readonly Name[] } {
-  using intake = new TarIntake(store);
+  using intake = new TarIntake(store, onBytes);
   try {
     for (const chunk of tar.chunks(steps)) intake.push(chunk);
   } catch (error) {

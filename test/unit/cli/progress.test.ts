@@ -53,3 +53,28 @@ test('what comes before the layers are known is counted', () => {
     /Unpacking \[=+ +\] 500B\/1kB, /,
   );
 });
+
+test('a tar that is made is counted while its chunks pass as they are', () => {
+  const chunks = [Buffer.alloc(700_000), Buffer.alloc(800_000)];
+  const passed: Buffer[] = [];
+  const text = drawn(80, (progress) => {
+    passed.push(...progress.counted(chunks));
+    progress.end();
+  });
+  assert.deepEqual(passed, chunks);
+  const [before, line, after] = text.split('\r\x1b[K');
+  assert.deepEqual([before, after], ['', '']);
+  assert.match(line ?? '', /^Loading 700kB, [\d.]+\wB\/s$/);
+});
+
+test('the line is cleared also when the work fails', async () => {
+  let text = '';
+  const output = { isTTY: true, columns: 80, write: (part: string) => (text += part) };
+  const progress = new Progress('Committing', false, output as unknown as NodeJS.WriteStream); // what the line asks for
+  const work = async () => {
+    progress.onWritten(1000);
+    throw new Error('no');
+  };
+  await assert.rejects(progress.during(work));
+  assert.ok(text.endsWith('\r\x1b[K'));
+});
