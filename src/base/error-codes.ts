@@ -102,7 +102,7 @@ const rows = {
   'registry-blocked': [1, 'registries.conf blocks the registry.'],
   'registry-broken': [1, 'The connection broke off.'],
   'registry-config': [1, 'A configuration file of registries is malformed or cannot be read.'],
-  'registry-credentials': [1, 'A credential helper failed.'],
+  'registry-credentials': [1, 'A credential helper failed, or there is no credential to log in with.'],
   'registry-denied': [1, 'The registry denies access.'],
   'registry-failing': [1, 'The registry fails (status 500 and above).'],
   'registry-limit': [1, 'The registry takes no more requests for now.'],

@@ -8,7 +8,7 @@ import { keepCredential } from '../../registry/credential-store.js';
 import { Credentials } from '../../registry/credentials.js';
 import { machineSettings } from '../../registry/settings.js';
 import { newCommand } from '../command.js';
-import { ask } from '../prompt.js';
+import { Prompt } from '../prompt.js';
 import { registryNamed } from '../registry-name.js';
 import { type RegistrySessionOptions, withRegistry, withRegistryOptions } from '../registry-session.js';
 
@@ -67,17 +67,30 @@ async function credentialFrom(options: Options, domain: string): Promise<Passwor
   if (options.password !== undefined) {
     process.stderr.write('WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n');
   }
-  const needsTerminal = options.username === undefined || (options.password === undefined && options.passwordStdin !== true);
-  if (needsTerminal && !process.stdin.isTTY) {
-    throw new PlyfsError(
-      'usage',
-      `cannot ask for user and password of ${domain}: no terminal; use --username and --password-stdin`,
-    );
-  }
-  const user = options.username ?? (await ask('Username: ')).trim();
-  const secret = options.password ?? (options.passwordStdin === true ? await passwordFromStdin() : await ask('Password: ', true));
-  if (user === '' || secret === '') throw new PlyfsError('usage', 'user and password must not be empty: nothing was saved');
+  const fromPipe = options.passwordStdin === true ? await passwordFromStdin() : undefined;
+  const { user, secret } = await asked(options.username, options.password ?? fromPipe, domain);
+  if (user === '' || secret === '')
+    throw new PlyfsError('registry-credentials', 'user and password must not be empty: nothing was saved');
   return { kind: 'password', user, secret };
+}
+
+/** Asks for what is not given. */
+async function asked(
+  user: string | undefined,
+  secret: string | undefined,
+  domain: string,
+): Promise<{ user: string; secret: string }> {
+  if (user !== undefined && secret !== undefined) return { user, secret };
+  if (!process.stdin.isTTY) {
+    const sentence = `cannot ask for user and password of ${domain}: no terminal; use --username and --password-stdin`;
+    throw new PlyfsError('registry-credentials', sentence);
+  }
+  const prompt = new Prompt();
+  try {
+    return { user: user ?? (await prompt.ask('Username: ')).trim(), secret: secret ?? (await prompt.askSecret('Password: ')) };
+  } finally {
+    prompt.close();
+  }
 }
 
 /** The line break at the end is not part of it. */
