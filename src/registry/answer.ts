@@ -1,7 +1,7 @@
 /** What a host answered: status, headers and a body that is read once or thrown away. */
 
 import type { IncomingMessage } from 'node:http';
-import { Trouble } from './trouble.js';
+import { atHost, Trouble } from './trouble.js';
 
 /** A body that nobody wants is read up to here, which keeps its connection; above, the connection goes. */
 const drainBytes = 64 * 1024;
@@ -56,6 +56,8 @@ export class Answer {
         if (done === true) return;
         yield value;
       }
+    } catch (error) {
+      throw atHost(error, this.url.host);
     } finally {
       clearTimeout(timer);
       this.message.destroy();

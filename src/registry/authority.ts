@@ -9,6 +9,13 @@ export function hostOf(authority: string | URL): string {
   return (bracketed ?? text.replace(/:\d*$/, '')).toLowerCase();
 }
 
+/** A host with and without the port that goes without saying: files and users write either. */
+export function spellings(authority: string): string[] {
+  const hasPort = /:\d+$/.test(authority);
+  if (!hasPort) return [authority, `${authority}:443`];
+  return authority.endsWith(':443') ? [authority.slice(0, -':443'.length), authority] : [authority];
+}
+
 /** 127/8, ::1 and localhost. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));

@@ -84,7 +84,7 @@ class Reading {
       const repeats = await this.attempts.again(
         `${site.authority} broke off ${this.digest.slice(0, 19)} at byte ${this.got}${size}`,
       );
-      if (!repeats) throw networkFailure(broken, site.place, site.authority);
+      if (!repeats) throw networkFailure(broken, site.place);
     }
   }
 

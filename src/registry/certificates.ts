@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { PlyfsError } from '../base/errors.js';
+import { spellings } from './authority.js';
 import { configFilesIn, readConfigFile } from './config-file.js';
 import { configHome, type RegistrySettings } from './settings.js';
 
@@ -58,7 +59,7 @@ function certificateDirectories(authority: string, settings: RegistrySettings): 
     join(configHome(settings), 'docker'),
     join(configHome(settings), 'containers'),
   ];
-  return roots.map((root) => join(root, 'certs.d', authority));
+  return roots.flatMap((root) => spellings(authority).map((spelled) => join(root, 'certs.d', spelled)));
 }
 
 function systemFiles({ env, etc }: RegistrySettings): string[] {

@@ -9,7 +9,7 @@ import { hostOf } from './authority.js';
 import { certificatesFor } from './certificates.js';
 import { proxyFor } from './proxies.js';
 import type { RegistrySettings } from './settings.js';
-import { Trouble } from './trouble.js';
+import { Trouble, troubleWords } from './trouble.js';
 
 /** Tokens go into answers too: Node's limit of 16 KiB for all headers is little. */
 const maxHeaderSize = 128 * 1024;
@@ -144,7 +144,7 @@ function openTunnel(proxy: URL, target: string): Promise<Duplex> {
       answer.resume();
       fail(`answers ${answer.statusCode}`);
     });
-    request.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message, error));
+    request.on('error', (error: NodeJS.ErrnoException) => fail(troubleWords(error), error));
     request.end();
   });
 }

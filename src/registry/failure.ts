@@ -2,7 +2,7 @@
 
 import type { ErrorCode } from '../base/error-codes.js';
 import { PlyfsError } from '../base/errors.js';
-import { networkCode, Trouble } from './trouble.js';
+import { Trouble, type TroubleKind } from './trouble.js';
 
 /** What a call is about. */
 export interface Place {
@@ -71,7 +71,7 @@ const networkSentences: readonly (readonly [codes: readonly string[], code: Erro
   ],
 ];
 
-const troubleSentences: Readonly<Record<Trouble['kind'], (trouble: Trouble) => string>> = {
+const troubleSentences: Readonly<Record<Exclude<TroubleKind, 'network'>, (trouble: Trouble) => string>> = {
   stall: ({ host, detail }) => `${host} sent nothing for ${secondsOf(detail)}: try again; what has arrived is kept`,
   redirects: ({ host, detail }) =>
     `${host} redirects more than ${detail} times: is it the right address, or a proxy that needs a login?`,
@@ -86,31 +86,32 @@ function secondsOf(milliseconds: string): string {
   return value < 1000 ? `${value} ms` : `${Math.round(value / 1000)} s`;
 }
 
-/** The sentence for an error on the way to `host`. PlyfsErrors without a name of the registry get it; what is unknown (a fault of ours, the
- *  reason of an abort) stays as it is. */
-export function networkFailure(error: unknown, place: Place, host: string): unknown {
-  if (error instanceof Trouble) {
-    const code = error.kind === 'stall' || error.kind === 'body' ? 'registry-broken' : 'registry-unreachable';
-    return failed(code, place, troubleSentences[error.kind](error), error);
-  }
+/** The sentence for an error on the way. PlyfsErrors without a name of the registry get it; what is unknown (a fault of ours, the reason of
+ *  an abort) stays as it is. */
+export function networkFailure(error: unknown, place: Place): unknown {
   if (error instanceof PlyfsError)
     return error.code === 'registry-answer' ? failed(error.code, place, error.message, error) : error;
-  const code = networkCode(error);
-  if (code === '') return error;
+  if (!(error instanceof Trouble)) return error;
+  if (error.kind === 'network') return brokenNetwork(error.detail, error.host, place, error.cause);
+  const code = error.kind === 'stall' || error.kind === 'body' ? 'registry-broken' : 'registry-unreachable';
+  return failed(code, place, troubleSentences[error.kind](error), error);
+}
+
+function brokenNetwork(code: string, host: string, place: Place, cause: unknown): PlyfsError {
   const row = networkSentences.find(([codes]) => codes.includes(code));
-  if (row !== undefined) return failed(row[1], place, row[2].replaceAll('{host}', host), error);
+  if (row !== undefined) return failed(row[1], place, row[2].replaceAll('{host}', host), cause);
   if (/^(ERR_SSL|ERR_TLS|EPROTO|CERT_)/.test(code)) {
     return failed(
       'registry-tls',
       place,
       `${host} and plyfs do not agree on TLS (${code}): check its certificate and protocol versions`,
-      error,
+      cause,
     );
   }
-  // The parser of Node's http: HPE_...
+  // The parser of Node's http.
   if (code.startsWith('HPE_'))
-    return failed('registry-answer', place, `${host} does not answer in HTTP: is that the port of a registry?`, error);
-  return failed('registry-broken', place, `the connection to ${host} failed (${code}): try again`, error);
+    return failed('registry-answer', place, `${host} does not answer in HTTP: is that the port of a registry?`, cause);
+  return failed('registry-broken', place, `the connection to ${host} failed (${code}): try again`, cause);
 }
 
 /** The sentence for an answer that is no success. */

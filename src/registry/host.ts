@@ -122,7 +122,7 @@ export class Host {
       return await this.opened(call);
     } catch (error) {
       call.signal?.throwIfAborted();
-      throw networkFailure(error, call.place, this.authority);
+      throw networkFailure(error, call.place);
     }
   }
 
@@ -140,7 +140,7 @@ export class Host {
   /** The sentence for what goes wrong in a conversation that `send` does not lead. */
   failure(error: unknown, call: HostCall): unknown {
     if (error instanceof TokenRefused) return statusFailure(this.tokenRefusal(error), call.place);
-    return networkFailure(error, call.place, this.authority);
+    return networkFailure(error, call.place);
   }
 
   private tokenRefusal({ answer, text, hadCredential }: TokenRefused): Refusal {

@@ -8,7 +8,7 @@ import { trace } from '../observe/trace.js';
 import { Answer } from './answer.js';
 import { type Attempts, pauseFrom } from './attempts.js';
 import type { Connections } from './connections.js';
-import { networkCode, Trouble } from './trouble.js';
+import { atHost, networkCode, Trouble, troubleWords } from './trouble.js';
 
 /** Bytes to send that can be read again: then the request can be repeated. */
 export interface RequestBody {
@@ -91,7 +91,7 @@ export class Http {
       } catch (error) {
         call.signal?.throwIfAborted();
         if (call.isRepeated === false || !this.isPassing(error, call.url)) throw error;
-        if (!(await call.attempts.again(`${call.url.host}: ${networkCode(error)}`))) throw error;
+        if (!(await call.attempts.again(`${call.url.host} ${troubleWords(error)}`))) throw error;
       }
     }
   }
@@ -160,7 +160,7 @@ export class Http {
       request.on('error', (error) => {
         clearTimeout(timer);
         // Node's AbortError says nothing; the reason does.
-        reject(call.signal?.aborted === true ? call.signal.reason : error);
+        reject(call.signal?.aborted === true ? call.signal.reason : atHost(error, url.host));
       });
       send(request, call.body, () => !isAnswered, timer).then(
         () => {
@@ -169,7 +169,11 @@ export class Http {
           limitMs = call.answerMs;
           timer = setTimeout(stall, limitMs);
         },
-        (error: Error) => request.destroy(error),
+        (error: Error) => {
+          // What could not be read here is no fault of the network.
+          reject(error);
+          request.destroy();
+        },
       );
     });
   }

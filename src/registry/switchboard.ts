@@ -2,7 +2,7 @@
 
 import type { Limits } from '../base/limits.js';
 import { Attempts } from './attempts.js';
-import { hostOf, isLoopback } from './authority.js';
+import { hostOf, isLoopback, spellings } from './authority.js';
 import type { BlobSite } from './blob.js';
 import { ownCertificates } from './certificates.js';
 import { Connections } from './connections.js';
@@ -92,7 +92,7 @@ export class Switchboard {
         return await this.http.request({ method: 'GET', url, headers, attempts, signal });
       } catch (error) {
         signal?.throwIfAborted();
-        throw networkFailure(error, place, url.host);
+        throw networkFailure(error, place);
       }
     };
     const refusal: BlobSite['refusal'] = async (answer) => {
@@ -109,7 +109,7 @@ export class Switchboard {
   /** A CA of its own in certs.d makes a loopback registry one to verify. */
   private isInsecure(authority: string): boolean {
     if (this.options.tlsVerify !== undefined) return !this.options.tlsVerify;
-    if (!isInsecure(this.conf, authority)) return false;
+    if (!spellings(authority).some((spelled) => isInsecure(this.conf, spelled))) return false;
     return !isLoopback(hostOf(authority)) || ownCertificates(authority, this.settings).ca.length === 0;
   }
 

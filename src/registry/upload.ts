@@ -12,7 +12,6 @@ import { Feed } from './feed.js';
 import { headBlob } from './head-blob.js';
 import type { HostCall } from './host.js';
 import { type RepositorySite, scopeOf } from './site.js';
-import { networkCode } from './trouble.js';
 import type { UploadSource } from './upload-source.js';
 
 export interface UploadOptions {
@@ -244,10 +243,8 @@ class Upload {
 
   /** After a break: waits, and asks where to go on. */
   private async recover(error: unknown, call: HostCall): Promise<void> {
-    const cause = error instanceof Error ? error.cause : undefined;
-    const code = networkCode(cause);
     if (!(error instanceof PlyfsError) || !['registry-broken', 'registry-unreachable'].includes(error.code)) throw error;
-    await this.orGiveUp(`${this.site.host.authority} broke off the upload (${code})`, error, call);
+    await this.orGiveUp(`${this.site.host.authority} broke off the upload`, error, call);
     await this.findPlace(call);
   }
 
@@ -316,6 +313,6 @@ async function abandon(site: RepositorySite, session: Session | undefined, diges
     await answer.discard();
   } catch (error) {
     const isTimeout = error instanceof DOMException;
-    if (!isTimeout && !(error instanceof PlyfsError)) throw networkFailure(error, call.place, site.host.authority);
+    if (!isTimeout && !(error instanceof PlyfsError)) throw networkFailure(error, call.place);
   }
 }

@@ -146,7 +146,7 @@ test('a proxy that does not let us through is named, without its password', { sk
     );
     assert.doesNotMatch(failure.message, /p@ss|p%40ss/);
   }
-  await failsWith('registry-unreachable', /the proxy 127\.0\.0\.1:9 ECONNREFUSED/, () =>
+  await failsWith('registry-unreachable', /the proxy 127\.0\.0\.1:9 refuses the connection and does not let us through/, () =>
     withSession({ HTTPS_PROXY: 'http://127.0.0.1:9' }, (session) => session.repository(busybox).getManifest('latest')),
   );
 });

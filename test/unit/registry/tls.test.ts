@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { RegistrySession } from '../../../src/registry/client.js';
-import { HostileRegistry } from '../../support/hostile-registry.js';
+import { HostileRegistry, on, refuse } from '../../support/hostile-registry.js';
 import { makeCertificate, needsOpenssl } from '../../support/registry-server.js';
 import { failsWith, RegistryStage } from '../../support/registry-stage.js';
 
@@ -77,6 +77,25 @@ test('a loopback registry is verified where certs.d has a CA for it, and else ta
   stage.write(`etc/docker/certs.d/${registry.authority}/ca.crt`, made('other').ca);
   await failsWith('registry-tls', /signed by nobody known here/, () => pull(registry.authority, undefined));
   await pull(registry.authority, false);
+});
+
+test('credentials are sent to a token service without TLS for insecure registries only', { skip: needsOpenssl }, async () => {
+  const challenge = 'Bearer realm="http://auth.example/token",service="x"';
+  registry.rules = [on(/./, (_, response) => refuse(response, 401, 'UNAUTHORIZED', { 'WWW-Authenticate': challenge }))];
+  stage.logIn(registry.authority, 'ann', 'word');
+  try {
+    const PLYFS_EXTRA_CA_CERTS = stage.write('own.pem', right.ca);
+    await failsWith(
+      'registry-answer',
+      /^127.*\/team\/app:1: the registry wants credentials sent to auth\.example without TLS/,
+      () => pull(registry.authority, true, { PLYFS_EXTRA_CA_CERTS }),
+    );
+    await failsWith('registry-unreachable', /^127.*: there is no host auth\.example that this machine can find/, () =>
+      pull(registry.authority, false),
+    );
+  } finally {
+    registry.rules = [];
+  }
 });
 
 test('a certificate for another name or of the past says so', { skip: needsOpenssl }, async () => {

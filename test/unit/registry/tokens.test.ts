@@ -134,6 +134,24 @@ test('a token that the registry takes no more is replaced once', async () => {
   assert.equal(given, 2);
 });
 
+test('a token is kept for a minute at least, and renewed ten seconds before its end', async (context) => {
+  context.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  registry.rules = [(request, response) => wants(['Bearer t'], () => bearer())(request, response)];
+  const lives = [5, 100, undefined];
+  service.rules = [on(/token/, (_, response) => sendJson(response, 200, { token: 't', expires_in: lives.shift() }))];
+  const app = repository();
+  const asked = async (seconds: number) => {
+    context.mock.timers.tick(seconds * 1000);
+    await app.getManifest('1');
+    return service.seen.length;
+  };
+  // 5 s count as 60; then 100; then nothing is said, which is 60.
+  assert.deepEqual(
+    [await asked(0), await asked(49), await asked(2), await asked(89), await asked(2), await asked(49), await asked(2)],
+    [1, 1, 2, 2, 3, 3, 4],
+  );
+});
+
 test('a registry that opens only parts of itself is asked with a token where it wants one', async () => {
   // The dependency proxy of some: /v2/ is open, and the challenge names no scope.
   registry.rules = [

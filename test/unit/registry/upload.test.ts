@@ -322,6 +322,20 @@ test('a source that ends too early is our own error, and nothing stays there', a
   assert.equal(registry.uploads.size, 0);
 });
 
+test('what cannot be read here is not taken for a fault of the registry', async () => {
+  const fault = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+  const source = {
+    digest,
+    sizeBytes: bytes.length,
+    *read(offset: number) {
+      yield bytes.subarray(offset, 150_000);
+      throw fault;
+    },
+  };
+  await assert.rejects(repository().upload(source), (error) => error === fault);
+  assert.equal(registry.uploads.size, 0);
+});
+
 test('a manifest whose blobs are gone says which', async () => {
   const missing = `sha256:${'7'.repeat(64)}` as Digest; // by its form
   registry.rules = [
