@@ -4,7 +4,7 @@ import { FsError, isRefusal } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import { DirectoryLayer } from '../layers/directory/directory-layer.js';
-import { encodeOrigin, type Origin } from '../layers/directory/origin.js';
+import { encodeOrigin, type PlainOrigin } from '../layers/directory/origin.js';
 import type { Layer, LayerDir, Place } from '../layers/layer.js';
 import { isHiddenXattr } from '../layers/markers.js';
 import { type EntryIndex, entryFlag } from '../layers/union/name-table.js';
@@ -77,11 +77,21 @@ export class CopiedObjects {
   putOrigin(made: Name, node: NodeIndex, layer: Layer, dir: LayerDir, name: Name): void {
     const { upper } = this.state;
     const ino = this.inodeInLayer(node);
-    const sourceFd = layer instanceof DirectoryLayer ? layer.fd(dir) : undefined;
-    const handle = sourceFd === undefined ? undefined : fileHandle(sourceFd, name);
-    const origin: Buffer | Origin =
-      handle === undefined ? { space: layer.inodeSpace, ino } : encodeOrigin(handle, fsUuid(sourceFd!)); // a handle has a source
+    const hasHandle = layer instanceof DirectoryLayer && layer.inodes.hasLastingHandles;
+    const handle = hasHandle ? fileHandle(layer.fd(dir), name) : undefined;
+    const origin: Buffer | PlainOrigin =
+      hasHandle && handle !== undefined ? encodeOrigin(handle, fsUuid(layer.fd(dir))) : { space: layer.inodeSpace, ino };
     upper.setOrigin(upper.workFd, made, origin);
+    // A note beside the handle: all its names came along, where the kernel would have copied one alone.
+    if (Buffer.isBuffer(origin) && this.hasNames(node, ino))
+      upper.setOrigin(upper.workFd, made, { space: layer.inodeSpace, ino });
+  }
+
+  /** Whether the layer has several names of a lower file. PRE: its attributes were read last. */
+  private hasNames(node: NodeIndex, ino: number): boolean {
+    const { union, tree } = this.state;
+    if (tree.nodes.isDirectory(node)) return false;
+    return union.lastAttributes.nlink + union.links.lost(tree.nodes.layer(node), ino) > 1;
   }
 
   /** The node's inode number as its layer tells it. PRE: not upper. */

@@ -4,11 +4,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Descriptors } from '../layers/directory/descriptors.js';
 import { DirectoryLayer } from '../layers/directory/directory-layer.js';
+import { Origins } from '../layers/directory/origins.js';
 import { Upper } from '../layers/directory/upper.js';
 import type { Layer } from '../layers/layer.js';
 import { Union } from '../layers/union/union.js';
 import type { Counters } from '../observe/counters.js';
-import { fsUuid } from '../sys/handle.js';
 import { isIdmapped } from '../sys/mount.js';
 import { raiseNofile, setUmask } from '../sys/process.js';
 import type { OverlayConfig } from './config.js';
@@ -29,13 +29,13 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
   const descriptors = new Descriptors(Math.min(directoriesMax, Math.floor(limit / 2)));
   const upper = openUpper(config, descriptors);
   const lower = layers ?? openLayers(config, descriptors);
-  if (upper !== undefined) learnSpaces(upper, [upper, ...lower]);
+  const origins = upper === undefined ? undefined : new Origins(upper, lower);
   const union = new Union({
     layers: upper === undefined ? lower : [upper, ...lower],
     hasUpper: upper !== undefined,
     counters,
     onDrop: (node) => files.drop(node),
-    ...(upper === undefined ? {} : { originOf: (dir, name) => upper.originOf(dir, name) }),
+    ...(origins === undefined ? {} : { originOf: (dir, name) => origins.of(dir, name) }),
   });
   const files = new OpenFiles(union, upper, Math.min(2048, Math.floor(limit / 3)), config.accessTimes.files === 'never');
   const state = new OverlayState(union, upper, files, config, counters);
@@ -70,10 +70,4 @@ function openUpper(config: OverlayConfig, descriptors: Descriptors): Upper | und
 /** The kernel's own mark (OV-30): a mount that promised nothing about the disk makes later mounts refuse this upper. */
 function markVolatile(work: string): void {
   mkdirSync(join(work, 'work', 'incompat', 'volatile'), { recursive: true });
-}
-
-function learnSpaces(upper: Upper, layers: readonly Layer[]): void {
-  for (const layer of layers) {
-    if (layer instanceof DirectoryLayer) upper.learnSpace(fsUuid(layer.fd(layer.root)), layer.inodeSpace);
-  }
 }

@@ -3,7 +3,7 @@
 import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
 import type { Name } from '../base/name.js';
-import { AT_EMPTY_PATH } from './constants.js';
+import { AT_EMPTY_PATH, O_CLOEXEC, O_PATH } from './constants.js';
 import * as libc from './libc.js';
 import { nameBytes } from './path.js';
 
@@ -29,6 +29,30 @@ export function fileHandle(dirFd: number, name: Name): FileHandle | undefined {
   }
   return { type: handle.readInt32LE(4), bytes: Buffer.from(handle.subarray(8, 8 + handle.readUInt32LE(0))) };
 }
+
+/** The number of the btrfs subvolume that an object lies in (struct btrfs_fid: objectid, root_objectid...), the same for ever; undefined for
+ *  handles of others. */
+export function subvolumeOf({ type, bytes }: FileHandle): number | undefined {
+  const isOfBtrfs = type >= 0x4d && type <= 0x4f && bytes.length >= 20;
+  return isOfBtrfs ? bytes.readUInt32LE(8) : undefined;
+}
+
+/** The object that a handle names, as an O_PATH descriptor; `fd` is any descriptor of its file system. undefined where there is none any
+ *  more (ESTALE), or where finding out is not allowed (EPERM: it takes CAP_DAC_READ_SEARCH). */
+export function openHandle(fd: number, { type, bytes }: FileHandle): number | undefined {
+  if (bytes.length > handleMax) return undefined;
+  handle.writeUInt32LE(bytes.length, 0);
+  handle.writeInt32LE(type, 4);
+  bytes.copy(handle, 8);
+  const opened = libc.openByHandleAt(fd, handle, O_PATH | O_CLOEXEC);
+  if (opened >= 0) return opened;
+  const number = libc.errno();
+  if (gone.includes(number)) return undefined;
+  throw new FsError(number, 'open_by_handle_at');
+}
+
+/** EINVAL, EOPNOTSUPP: the handle is of another file system. */
+const gone: readonly number[] = [errno.ESTALE, errno.ENOENT, errno.EPERM, errno.EACCES, errno.EINVAL, errno.EOPNOTSUPP];
 
 const FS_IOC_GETFSUUID = 0x80111500;
 /** struct fsuuid2: u8 length, u8 uuid[16]. */

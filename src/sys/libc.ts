@@ -214,6 +214,7 @@ export const prctl = declare<[number, number, number, number, number]>('int prct
 export const schedGetcpu = declare<[]>('int sched_getcpu()');
 export const schedSetaffinity = declare<[number, number, Buffer]>('int sched_setaffinity(int, uint64_t, void *)');
 
+export const openByHandleAt = declare<[number, Buffer, number]>('int open_by_handle_at(int, void *, int)');
 export const nameToHandleAt = declare<[number, Buffer, Buffer, Buffer, number]>(
   'int name_to_handle_at(int, void *, void *, void *, int)',
 );

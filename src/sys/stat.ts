@@ -72,9 +72,9 @@ function readStatx(out: Attributes): void {
   }
 }
 
-/** An inode number from its halves; those from 2^53 on become the exclusive or of the halves. */
+/** An inode number from its halves. Of one from 2^52 on (a hash, a number with flags on top) the upper bits are laid over those below. */
 export function foldInode(low: number, high: number): number {
-  return high < 0x200000 ? low + high * 0x100000000 : (low ^ high) >>> 0;
+  return low + (high < 0x100000 ? high : (high ^ (high >>> 20)) & 0xfffff) * 0x100000000;
 }
 
 const statfsBytes = Buffer.alloc(128);

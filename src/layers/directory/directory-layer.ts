@@ -7,7 +7,6 @@ import { errnoOf, FsError } from '../../base/errors.js';
 import { dirType } from '../../base/mode.js';
 import { type Name, nameMax } from '../../base/name.js';
 import { O_DIRECTORY, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY } from '../../sys/constants.js';
-import { readDirectory } from '../../sys/dir.js';
 import { readlinkAt } from '../../sys/namespace.js';
 import { closeFd, openAt, openBeneath, openPath, openTree } from '../../sys/open.js';
 import { OwnedFd } from '../../sys/owned-fd.js';
@@ -17,11 +16,13 @@ import { untilEnd } from '../content.js';
 import { type Content, type Found, foundWhiteout, type Layer, type LayerDir, type Listing, type LowerLink } from '../layer.js';
 import { markerOfName, opaqueName, privateKey, whiteoutName } from '../markers.js';
 import type { Descriptors } from './descriptors.js';
+import { LayerInodes } from './layer-inodes.js';
 
 const self = '' as Name;
 
 export class DirectoryLayer implements Layer {
   readonly inodeSpace: string;
+  readonly inodes: LayerInodes;
   readonly root = 0 as LayerDir; // the first row below
   readonly knowsNames = false;
   /** Row i: the directory's parent and name. */
@@ -46,6 +47,7 @@ export class DirectoryLayer implements Layer {
     this.owner = descriptors.addOwner();
     statAt(this.rootFd, self, this.scratch);
     this.inodeSpace = `device ${this.scratch.dev}`;
+    this.inodes = new LayerInodes(this.rootFd, this.scratch.dev);
   }
 
   protected get rootFd(): number {
@@ -96,7 +98,7 @@ export class DirectoryLayer implements Layer {
     const fd = this.fd(dir);
     const mayHoldXattrWhiteouts = this.readMarks(fd, into);
     try {
-      readDirectory(fd, (name, type, ino) => this.listEntry(fd, name, type, ino, mayHoldXattrWhiteouts, into));
+      this.inodes.read(fd, (name, type, ino) => this.listEntry(fd, name, type, ino, mayHoldXattrWhiteouts, into));
     } catch (error) {
       // a directory that may not be read has an O_PATH descriptor here
       throw errnoOf(error) === errno.EBADF ? new FsError(errno.EACCES, `${this.label}: a directory may not be read`) : error;
@@ -110,7 +112,8 @@ export class DirectoryLayer implements Layer {
     for (const name of names) {
       if (this.hasWhiteoutFile(fd, name)) into.whiteouts.push(name);
       if (!statAt(fd, name, this.scratch)) continue;
-      const { mode, ino } = this.scratch;
+      const { mode } = this.scratch;
+      const ino = this.inodes.of(this.scratch, fd, name);
       this.listEntry(fd, name, (mode >>> 12) & 0o17, ino, mayHoldXattrWhiteouts, into);
     }
   }
@@ -159,7 +162,8 @@ export class DirectoryLayer implements Layer {
     const fd = this.fd(dir);
     if (!statAt(fd, name, this.scratch))
       return this.hasWhiteoutFile(fd, name) ? { type: foundWhiteout, ino: 0, ref: 0 } : undefined;
-    const { mode, rdev, ino } = this.scratch;
+    const { mode, rdev } = this.scratch;
+    const ino = this.inodes.of(this.scratch, fd, name);
     const type = (mode >>> 12) & 0o17;
     const isDevice = type === dirType.chr && rdev === 0;
     const isWhiteout = isDevice || (type === dirType.reg && this.mayHoldXattrWhiteouts(fd) && this.isXattrWhiteout(fd, name));
@@ -194,11 +198,15 @@ export class DirectoryLayer implements Layer {
   }
 
   stat(dir: LayerDir, name: Name, _ref: number, out: Attributes): void {
-    if (!statAt(this.fd(dir), name, out)) throw new FsError(errno.ENOENT, `${this.label}: ${name} has vanished`);
+    const fd = this.fd(dir);
+    if (!statAt(fd, name, out)) throw new FsError(errno.ENOENT, `${this.label}: ${name} has vanished`);
+    out.ino = this.inodes.of(out, fd, name);
   }
 
   statDirectory(dir: LayerDir, out: Attributes): void {
-    statAt(this.fd(dir), self, out);
+    const fd = this.fd(dir);
+    statAt(fd, self, out);
+    out.ino = this.inodes.of(out, fd, self);
   }
 
   readlink(dir: LayerDir, name: Name): Name {
@@ -243,7 +251,7 @@ export class DirectoryLayer implements Layer {
     const linked = new Map<number, Name[]>();
     const walk = (fd: number, prefix: string): void => {
       const children: Name[] = [];
-      readDirectory(fd, (name, type, ino) => {
+      this.inodes.read(fd, (name, type, ino) => {
         if (type === dirType.dir) children.push(name);
         const path = (prefix + name) as Name;
         const other = first.get(ino);

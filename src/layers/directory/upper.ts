@@ -14,12 +14,11 @@ import { closeFd, openAt, openPath } from '../../sys/open.js';
 import { OwnedFd } from '../../sys/owned-fd.js';
 import { chmodAt } from '../../sys/stat.js';
 import { getxattrAt, removexattrAt, setxattrAt } from '../../sys/xattr.js';
-import type { LayerDir } from '../layer.js';
-import { type MarkerFormat, opaqueName, privatePrefixes, whiteoutName, whiteoutPrefix, whNamesKey } from '../markers.js';
+import { type MarkerFormat, opaqueName, whiteoutName, whiteoutPrefix, whNamesKey } from '../markers.js';
 import type { Descriptors } from './descriptors.js';
 import { DirectoryLayer, openDirectory } from './directory-layer.js';
 import { probeFormat } from './marker-probe.js';
-import { decodeOrigin, decodePlainOrigin, encodePlainOrigin, type Origin } from './origin.js';
+import { encodePlainOrigin, type PlainOrigin } from './origin.js';
 import { removeContents, removeTree } from './remove-tree.js';
 import { WhiteoutDevice } from './whiteout-device.js';
 
@@ -33,8 +32,6 @@ const protectionLetters = [
 export class Upper extends DirectoryLayer {
   private readonly work: OwnedFd;
   readonly format: MarkerFormat;
-  /** Inode spaces by the uuid of their file system in hex, to read origins. */
-  private readonly spaceOfUuid = new Map<string, string>();
   private temporaries = 0;
   private readonly whiteoutDevice = new WhiteoutDevice();
 
@@ -226,7 +223,7 @@ export class Upper extends DirectoryLayer {
   }
 
   /** Notes where an object was copied up from. Best effort: without it only the inode number changes at the next mount. */
-  setOrigin(dirFd: number, name: Name, origin: Buffer | Origin): void {
+  setOrigin(dirFd: number, name: Name, origin: Buffer | PlainOrigin): void {
     if (this.format.prefix === '') return;
     if (Buffer.isBuffer(origin)) this.tryPrivate(dirFd, name, 'origin', origin);
     else this.tryPrivate(dirFd, name, 'plyfs.origin', encodePlainOrigin(origin));
@@ -241,25 +238,6 @@ export class Upper extends DirectoryLayer {
       if (!isRefusal(error) && !isNoRoom(error)) throw error;
       return false;
     }
-  }
-
-  /** Where the object was copied up from, if it says so and the layer is in the stack. */
-  originOf(dir: LayerDir, name: Name): Origin | undefined {
-    const fd = this.fd(dir);
-    for (const prefix of privatePrefixes) {
-      const bytes = getxattrAt(fd, name, `${prefix}origin` as Name);
-      const decoded = bytes === undefined ? undefined : decodeOrigin(bytes);
-      const space = decoded === undefined ? undefined : this.spaceOfUuid.get(decoded.uuid);
-      if (decoded !== undefined && space !== undefined) return { space, ino: decoded.ino };
-    }
-    const plain = this.format.prefix === '' ? undefined : this.getPrivate(fd, name, 'plyfs.origin');
-    return plain === undefined ? undefined : decodePlainOrigin(plain);
-  }
-
-  /** Tells which inode space a file-system uuid in origins means. */
-  learnSpace(uuid: Buffer | undefined, space: string): void {
-    const hex = (uuid ?? Buffer.alloc(16)).toString('hex');
-    if (!this.spaceOfUuid.has(hex)) this.spaceOfUuid.set(hex, space);
   }
 
   private setPrivate(dirFd: number, name: Name, key: string, value: Buffer): void {

@@ -10,8 +10,10 @@ import type { Counters } from '../../observe/counters.js';
 import { log } from '../../observe/log.js';
 import { trace } from '../../observe/trace.js';
 import { type Layer, type LayerDir, Listing, type Place } from '../layer.js';
+import type { OriginClaim } from '../origin-claim.js';
 import type { Below } from './below.js';
 import { Branches } from './branches.js';
+import type { Claims } from './claims.js';
 import type { InodeNumbers } from './inode-numbers.js';
 import { type EntryIndex, entryFlag } from './name-table.js';
 import { type NodeIndex, nodeFlag } from './node-table.js';
@@ -23,8 +25,8 @@ export interface UnionOptions {
   /** Whether layers[0] is the writable upper. */
   hasUpper: boolean;
   counters: Counters;
-  /** The inode number, in its layer's space, of the object that an upper object was copied up from (overlay.origin). */
-  originOf?: (dir: LayerDir, name: Name) => { space: string; ino: number } | undefined;
+  /** What an object of the upper says of its origin (overlay.origin). */
+  originOf?: (dir: LayerDir, name: Name) => OriginClaim | undefined;
   /** Told of each node that goes with its unloaded directory. */
   onDrop?: (node: NodeIndex) => void;
 }
@@ -40,6 +42,7 @@ export class Merge {
     private readonly tree: Tree,
     private readonly below: Below,
     private readonly inodes: InodeNumbers,
+    private readonly claims: Claims,
     private readonly putPlace: (node: NodeIndex, place: Place) => void,
   ) {
     this.layers = options.layers;
@@ -49,6 +52,7 @@ export class Merge {
   /** `wanted`: all names, these, or those that the first branch has. */
   merge(directory: Directory, wanted: readonly Name[] | 'all' | 'of the upper'): void {
     const { branches } = directory;
+    this.claims.drop();
     let names = wanted;
     const passing: EntryIndex[] = [];
     for (let i = 0; i < branches.count; i++) {
@@ -71,6 +75,7 @@ export class Merge {
       }
     }
     for (const entry of passing) this.tree.removeEntry(directory, entry);
+    this.claims.settle();
     trace('union', () => `loaded node=${directory.node} layers=${branches.count} names=${directory.visible}`);
   }
 
@@ -91,6 +96,7 @@ export class Merge {
       if (names.has(entry, entryFlag.isPassing)) continue;
       names.setFlag(entry, entryFlag.hasLower);
       const node = names.node(entry);
+      if (!this.claims.isEmpty) this.claims.compare(node, position, dir, name, ref, listing.inos[i]!);
       if (node === 0 || type !== dirType.dir || !tree.nodes.isDirectory(node)) {
         names.setFlag(entry, entryFlag.isClosed);
       } else {
@@ -142,19 +148,15 @@ export class Merge {
     const name = listing.names[i]!;
     const type = listing.types[i]!;
     const isUpper = position === 0 && this.hasUpper;
-    let ino = this.inodes.ofLayer(position, listing.inos[i]!);
-    let hasOrigin = false;
-    if (isUpper && listing.isImpure) {
-      const origin = this.options.originOf?.(dir, name);
-      if (origin !== undefined) ino = this.inodes.ofSpace(origin.space, origin.ino);
-      hasOrigin = origin !== undefined;
-    }
+    const ino = this.inodes.ofLayer(position, listing.inos[i]!);
+    const origin = isUpper && listing.isImpure ? this.options.originOf?.(dir, name) : undefined;
     const ref = listing.refs[i]!;
     const node =
       type === dirType.dir
         ? tree.addDirectory(type, position, ino, Branches.of(position, this.layers[position]!.directory(dir, name, ref))).node
         : tree.nodes.add(type, position, ref, ino);
-    if (isUpper) tree.nodes.setFlag(node, nodeFlag.isUpper | (hasOrigin ? nodeFlag.hasOrigin : 0));
+    if (isUpper) tree.nodes.setFlag(node, nodeFlag.isUpper | (origin === undefined ? 0 : nodeFlag.hasOrigin));
+    if (origin !== undefined) this.claims.add(node, dir, name, origin);
     return node;
   }
 

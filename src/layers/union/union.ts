@@ -7,6 +7,7 @@ import { type Name, nameMax } from '../../base/name.js';
 import type { Counters } from '../../observe/counters.js';
 import { foundLink, foundWhiteout, type Layer, type LayerDir, type Place } from '../layer.js';
 import { Below } from './below.js';
+import { Claims } from './claims.js';
 import { InodeNumbers } from './inode-numbers.js';
 import { Links } from './links.js';
 import { LowerLinks } from './lower-links.js';
@@ -39,7 +40,8 @@ export class Union {
     const below = new Below(options.layers);
     this.lowerLinks = new LowerLinks(options.layers, this.hasUpper ? 1 : 0, below);
     this.inodes = new InodeNumbers(this.layers.map((layer) => layer.inodeSpace));
-    this.merging = new Merge(options, this.tree, below, this.inodes, (node, place) => this.putPlace(node, place));
+    const claims = new Claims(this.layers, this.tree, this.inodes, this.links);
+    this.merging = new Merge(options, this.tree, below, this.inodes, claims, (node, place) => this.putPlace(node, place));
     this.root = this.tree.addDirectory(dirType.dir, 0, 0, below.roots(-1));
     if (this.hasUpper) this.tree.nodes.setFlag(this.root.node, nodeFlag.isUpper);
     this.layers[0]!.statDirectory(this.layers[0]!.root, this.attributes);

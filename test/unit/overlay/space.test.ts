@@ -48,7 +48,6 @@ const operations: readonly string[] = [
   'rename u/empty d/empty',
   'rename d/a e/f exchange',
   'rename d/sub e exchange',
-  'rename d/a d/w whiteout',
   'truncate big 5',
   'append big "1"',
 ];
