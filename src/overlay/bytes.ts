@@ -70,6 +70,7 @@ export class FileBytes {
     const { state } = this;
     if (state.tree.nodes.type(node) !== dirType.reg) return undefined;
     if (!state.isUpper(node) && (writable || !state.isReadOnly)) return undefined;
+    if (!state.files.isPinned(node) && !state.files.hasRoom) return undefined;
     if (writable) state.files.writing(node);
     const file = state.files.pin(node);
     if (file.start !== 0 || file.extents !== undefined) return undefined;

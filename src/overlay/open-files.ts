@@ -13,6 +13,7 @@ import { nodeFlag } from '../layers/union/node-table.js';
 import type { Union } from '../layers/union/union.js';
 import { O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDWR } from '../sys/constants.js';
 import { closeFd, openAt } from '../sys/open.js';
+import type { DescriptorBudget } from './descriptor-budget.js';
 
 export interface OpenFile extends Content {
   readonly isWritable: boolean;
@@ -25,11 +26,11 @@ export class OpenFiles {
   constructor(
     private readonly union: Union,
     private readonly upper: Upper | undefined,
-    max: number,
+    private readonly budget: DescriptorBudget,
     /** No access time moves (noatime). */
     private readonly isNoAtime = false,
   ) {
-    this.cache = new LRUCache<NodeIndex, OpenFile>({ max: Math.max(16, max), dispose: (file) => file.close() });
+    this.cache = new LRUCache<NodeIndex, OpenFile>({ max: budget.files, dispose: (file) => file.close() });
   }
 
   /** The file's descriptor, for reading. FsError from the layer. */
@@ -106,6 +107,11 @@ export class OpenFiles {
   /** Keeps hold of `name`, a directory or a special file that is about to lose its last name. */
   pinObject(node: NodeIndex, dirFd: number, name: Name): void {
     this.pinned.set(node, ownFile(openAt(dirFd, name, O_PATH | O_NOFOLLOW), false));
+  }
+
+  /** Whether one more file may be pinned for as long as somebody holds it open. */
+  get hasRoom(): boolean {
+    return this.pinned.size < this.budget.held;
   }
 
   isPinned(node: NodeIndex): boolean {

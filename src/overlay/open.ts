@@ -10,23 +10,21 @@ import type { Layer } from '../layers/layer.js';
 import { Union } from '../layers/union/union.js';
 import type { Counters } from '../observe/counters.js';
 import { isIdmapped } from '../sys/mount.js';
-import { raiseNofile, setUmask } from '../sys/process.js';
+import { openDescriptors, raiseNofile, setUmask } from '../sys/process.js';
 import type { OverlayConfig } from './config.js';
+import { descriptorBudget } from './descriptor-budget.js';
 import { IdmappedLayer } from './idmapped-layer.js';
 import { Ids } from './ids.js';
 import { OpenFiles } from './open-files.js';
 import { OverlayFs } from './overlay-fs.js';
 import { OverlayState } from './state.js';
 
-/** Directories of layers that are kept open, if the limit of descriptors allows. Lookups in random order open each anew that is not. */
-const directoriesMax = 32_768;
-
 /** Changes of the process that the engine rests on: a umask of 0, and as many descriptors as allowed. `layers`, top first, stand for
  *  `config.layers` when given. FsError: ENOENT, ENOTDIR, EACCES for a layer; EROFS... for the upper. */
 export function openOverlay(config: OverlayConfig, counters: Counters, layers?: readonly Layer[]): OverlayFs {
   setUmask(0);
-  const limit = raiseNofile();
-  const descriptors = new Descriptors(Math.min(directoriesMax, Math.floor(limit / 2)));
+  const budget = descriptorBudget(raiseNofile(), openDescriptors() + config.layers.length);
+  const descriptors = new Descriptors(budget.directories);
   const upper = openUpper(config, descriptors);
   const lower = layers ?? openLayers(config, descriptors);
   const origins = upper === undefined ? undefined : new Origins(upper, lower);
@@ -37,7 +35,7 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
     onDrop: (node) => files.drop(node),
     ...(origins === undefined ? {} : { originOf: (dir, name) => origins.of(dir, name) }),
   });
-  const files = new OpenFiles(union, upper, Math.min(2048, Math.floor(limit / 3)), config.accessTimes.files === 'never');
+  const files = new OpenFiles(union, upper, budget, config.accessTimes.files === 'never');
   const state = new OverlayState(union, upper, files, config, counters);
   let isOpen = true;
   return new OverlayFs(state, () => {

@@ -102,9 +102,10 @@ function copyRangeRaw(inFd: number, inAt: number, outFd: number, outAt: number, 
 const source = new Attributes();
 
 /** Copies the `length` bytes from `inStart` of `inFd` to the start of `outFd`, which is empty, and returns how many there were: fewer
- *  where the source ends early. If `inStart` is 0 the source's holes stay holes, the one at its end included. */
-export function copyData(inFd: number, inStart: number, outFd: number, length: number): number {
-  if (inStart !== 0) return copyRange(inFd, inStart, outFd, 0, length);
+ *  where the source ends early. If `inStart` is 0 the source's holes stay holes, the one at its end included. Asks `mustStop` now and then: EINTR
+ *  if so. */
+export function copyData(inFd: number, inStart: number, outFd: number, length: number, mustStop = never): number {
+  if (inStart !== 0) return copyRange(inFd, inStart, outFd, 0, length, mustStop);
   statAt(inFd, '' as Name, source);
   const end = Math.min(length, source.size);
   let at = 0;
@@ -116,7 +117,7 @@ export function copyData(inFd: number, inStart: number, outFd: number, length: n
     if (from >= end) break;
     const hole = data < 0 ? end : libc.lseek(inFd, from, SEEK_HOLE);
     const upTo = Math.min(hole < 0 ? end : hole, end);
-    const count = copyRange(inFd, from, outFd, from, upTo - from);
+    const count = copyRange(inFd, from, outFd, from, upTo - from, mustStop);
     if (count < upTo - from) return from + count;
     at = upTo;
   }
@@ -152,17 +153,29 @@ const noCopyRange: readonly number[] = [
   errno.EIO,
 ];
 
-function copyRange(inFd: number, inStart: number, outFd: number, outStart: number, length: number): number {
+/** Bytes between two questions whether to go on: a few hundredths of a second. */
+const stepBytes = 16 << 20;
+const never = (): boolean => false;
+
+function copyRange(
+  inFd: number,
+  inStart: number,
+  outFd: number,
+  outStart: number,
+  length: number,
+  mustStop: () => boolean,
+): number {
   let done = 0;
   while (done < length) {
-    const count = copyRangeRaw(inFd, inStart + done, outFd, outStart + done, Math.min(length - done, 0x40000000));
+    if (mustStop()) throw new FsError(errno.EINTR, 'a copy was given up');
+    const count = copyRangeRaw(inFd, inStart + done, outFd, outStart + done, Math.min(length - done, stepBytes));
     if (count > 0) {
       done += count;
       continue;
     }
     if (count < 0 && !noCopyRange.includes(libc.errno())) libc.fail('copy_file_range');
     // 0 is also what files of no size with content (/proc) give: reading tells.
-    return done + copyByHand(inFd, inStart + done, outFd, outStart + done, length - done);
+    return done + copyByHand(inFd, inStart + done, outFd, outStart + done, length - done, mustStop);
   }
   return done;
 }
@@ -170,10 +183,18 @@ function copyRange(inFd: number, inStart: number, outFd: number, outStart: numbe
 const chunkBytes = 256 * 1024;
 let chunk: Buffer | undefined;
 
-function copyByHand(inFd: number, inStart: number, outFd: number, outStart: number, length: number): number {
+function copyByHand(
+  inFd: number,
+  inStart: number,
+  outFd: number,
+  outStart: number,
+  length: number,
+  mustStop: () => boolean,
+): number {
   chunk ??= Buffer.allocUnsafeSlow(chunkBytes);
   let done = 0;
   while (done < length) {
+    if (mustStop()) throw new FsError(errno.EINTR, 'a copy was given up');
     const count = pread(inFd, chunk, 0, Math.min(chunkBytes, length - done), inStart + done);
     if (count === 0) break;
     pwrite(outFd, chunk, 0, count, outStart + done);

@@ -1,6 +1,6 @@
 /** The process itself: its umask, limits, rights and CPUs; and when others started. */
 
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { errno } from '../base/errno.js';
 import { ifPresent } from '../base/node-error.js';
 import * as libc from './libc.js';
@@ -20,6 +20,23 @@ export function raiseNofile(): number {
   limits.copy(limits, 0, 8, 16);
   if (libc.prlimit(0, RLIMIT_NOFILE, limits, null) < 0) libc.fail('prlimit');
   return Number(limits.readBigUInt64LE(0));
+}
+
+/** How many descriptors the process has open. */
+export function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length - 1; // one is that of the listing
+}
+
+/** SIGQUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, XCPU, XFSZ and SYS end a process with a core dump; for others that do the kernel notes SIGKILL. */
+const fatalMask = [3, 4, 5, 6, 7, 8, 9, 11, 24, 25, 31].reduce((mask, signal) => mask | (1n << BigInt(signal - 1)), 0n);
+
+/** Whether the thread `tid` is ending or gone: what it waits for in the kernel is of no use any more. True for one that cannot be seen. */
+export function isDying(tid: number): boolean {
+  const status = ifPresent(() => readFileSync(`/proc/${tid}/status`, 'latin1'));
+  if (status === undefined || /^State:\s*[ZX]/m.test(status)) return true;
+  const mask = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0'}`);
+  const pending = mask('SigPnd') | mask('ShdPnd');
+  return (pending & fatalMask & ~(mask('SigBlk') | mask('SigIgn') | mask('SigCgt'))) !== 0n;
 }
 
 /** Bits of capabilities(). */

@@ -137,7 +137,8 @@ export interface FileSystem {
   destroy(): void;
 }
 
-/** Bytes that have to move before an operation can go on, done outside the serving thread.
+/** Bytes that have to move before an operation can go on, done outside the serving thread. A `copy` for which nobody waits any more is given up:
+ *  `finish` gets EINTR.
  *  `copy`: a whole copy-up (holes kept). `fsync`: flush a descriptor. */
 export type Job =
   | { kind: 'copy'; source: number; sourceStart: number; target: number; length: number }

@@ -10,6 +10,7 @@ import { maxWriteBytes } from '../protocol/constants.js';
 import { entryOut } from '../protocol/structs.js';
 import { type Agreement, resolveIo } from './agreement.js';
 import { DirectoryReply } from './directory-reply.js';
+import type { Interrupts } from './interrupts.js';
 import { OpenHandles } from './open-handles.js';
 import { Reply } from './reply.js';
 
@@ -29,6 +30,7 @@ export class Connection {
     readonly device: number,
     readonly options: DriverOptions,
     readonly counters: Counters,
+    readonly interrupts: Interrupts,
   ) {
     this.valid = lifetime(options.timeoutSec);
     this.openHandles = new OpenHandles(fs, device);

@@ -129,7 +129,11 @@ export const operations: readonly Operation[] = [
     return 0;
   }),
 
-  refusal('INTERRUPT', errno.ENOSYS, 'operations run to completion, parked ones too: the kernel stops asking'),
+  operation('INTERRUPT', {}, (s, rq) => {
+    const at = rq.data(8); // fuse_interrupt_in: the request's `unique`
+    s.interrupts.add(rq.bytes.subarray(at, at + 8));
+    return noReply;
+  }),
   refusal('GETLK', errno.ENOSYS, 'locks are left to the kernel'),
   refusal('SETLK', errno.ENOSYS, 'locks are left to the kernel'),
   refusal('SETLKW', errno.ENOSYS, 'locks are left to the kernel'),

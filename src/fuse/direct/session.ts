@@ -17,6 +17,7 @@ import { entryOut } from '../protocol/structs.js';
 import { answerCopied, answerWritten } from './answers.js';
 import { Awake } from './awake.js';
 import { Connection } from './connection.js';
+import { Interrupts } from './interrupts.js';
 import { noReply, type Operation } from './operation.js';
 import { operationByOpcode } from './operations.js';
 import { bodyWord } from './reply.js';
@@ -32,6 +33,7 @@ export class Session {
   private readonly buffer = alignedBuffer(requestBytes);
   private readonly request = new Request(this.buffer);
   private readonly jobs: Jobs;
+  private readonly interrupts: Interrupts;
   private readonly spin: Spin;
   private readonly awake: Awake;
   private readonly gate: Gate;
@@ -47,8 +49,9 @@ export class Session {
     private readonly counters: Counters,
     runner: TaskRunner,
   ) {
-    this.connection = new Connection(fs, device, options, counters);
     this.jobs = new Jobs(runner);
+    this.interrupts = new Interrupts(this.jobs);
+    this.connection = new Connection(fs, device, options, counters, this.interrupts);
     this.gate = new Gate(options.gate);
     this.awake = new Awake(options.keepsAwake, counters);
     this.spin = new Spin(device, this.buffer, options.spinUs, counters, this.awake, () => this.idle());
@@ -58,9 +61,10 @@ export class Session {
   run(): void {
     for (let isMounted = true; isMounted; ) {
       if (this.jobs.running > 0) this.resumeParked();
+      for (const request of this.interrupts.dying()) this.resume({ request, resume: 'done', errno: errno.EINTR, result: 0 });
       this.gate.leave();
       let length = readDevice(this.device, this.buffer);
-      if (length === -errno.EAGAIN) length = this.spin.wait(this.jobs);
+      if (length === -errno.EAGAIN) length = this.spin.wait(this.jobs, this.interrupts.patienceMs);
       else this.awake.arrived(0);
       this.gate.enter();
       if (length > 0) this.serve(length);

@@ -39,19 +39,21 @@ export class Spin {
     this.spinMs = spinUs / 1000;
   }
 
-  /** The length of the next request, or minus errno as readDevice; -EAGAIN says to look again (a job of `jobs` may have ended). */
-  wait(jobs: Jobs): number {
+  /** The length of the next request, or minus errno as readDevice; -EAGAIN says to look again (a job of `jobs` may have ended, or `patienceMs` be over: -1 is
+   *  never). */
+  wait(jobs: Jobs, patienceMs: number): number {
     const begin = performance.now();
     const length = this.spinMs > 0 && this.mayTry() ? this.look(begin, jobs) : -errno.EAGAIN;
     // Work ahead goes on until somebody asks or there is none left; only then we sleep.
-    if (length === -errno.EAGAIN) return this.idle() ? length : this.sleep(begin, jobs);
+    if (length === -errno.EAGAIN) return this.idle() ? length : this.sleep(begin, jobs, patienceMs);
     if (length > 0) this.awake.arrived(performance.now() - begin);
     return length;
   }
 
-  private sleep(begin: number, jobs: Jobs): number {
+  private sleep(begin: number, jobs: Jobs, patienceMs: number): number {
     this.counters.add('sleeps');
-    const ready = pollIn(this.device, jobs.wakeFd, this.awake.patienceMs);
+    const patiences = [patienceMs, this.awake.patienceMs].filter((ms) => ms >= 0);
+    const ready = pollIn(this.device, jobs.wakeFd, patiences.length === 0 ? -1 : Math.min(...patiences));
     if (ready === 0) this.awake.rest();
     if ((ready & 2) !== 0) jobs.drain();
     if ((ready & 1) === 0) return -errno.EAGAIN;

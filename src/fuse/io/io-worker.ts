@@ -9,18 +9,24 @@ import { copyData, copyFileRange, fdatasync, fsync } from '../../sys/file.js';
 import { signalEvent } from '../../sys/poll.js';
 import { setIoFlusher } from '../../sys/process.js';
 import type { IoThreadData } from './io-threads.js';
-import type { Task } from './jobs.js';
+import type { Cancellable, Task } from './jobs.js';
 
 const { port, wakeFd, results } = workerData as IoThreadData; // only io-threads.ts starts this file
 const count = new Int32Array(results);
 
 setIoFlusher();
 
+function stopAsker({ cancelled }: Cancellable): (() => boolean) | undefined {
+  if (cancelled === undefined) return undefined;
+  const flag = new Int32Array(cancelled);
+  return () => Atomics.load(flag, 0) !== 0;
+}
+
 /** Bytes copied, 0 for other tasks. FsError. */
 function work(task: Task): number {
   switch (task.kind) {
     case 'copy':
-      return copyData(task.source, task.sourceStart, task.target, task.length);
+      return copyData(task.source, task.sourceStart, task.target, task.length, stopAsker(task));
     case 'copy-range':
       return copyFileRange(task.source, task.sourceOffset, task.target, task.targetOffset, task.length);
     case 'fsync':

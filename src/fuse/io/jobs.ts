@@ -8,8 +8,13 @@ import { FsError } from '../../base/errors.js';
 import { log } from '../../observe/log.js';
 import type { Deferred, Job } from '../../vfs/filesystem.js';
 
+/** Int32: 1 says that a copy need not go on. */
+export interface Cancellable {
+  cancelled?: SharedArrayBuffer;
+}
+
 /** What an I/O thread is asked: a job of the file system, or a notification to write to the device. */
-export type Task = Job | { kind: 'notify'; device: number; message: Uint8Array };
+export type Task = (Job & Cancellable) | { kind: 'notify'; device: number; message: Uint8Array };
 
 export interface TaskResult {
   id: number;
@@ -39,6 +44,8 @@ export interface TaskRunner {
 interface Pending {
   deferred: Deferred;
   requests: Buffer[];
+  /** Of a copy; see Cancellable. */
+  cancelled: Int32Array | undefined;
 }
 
 /** A request whose job has ended. `errno` and `result` are the job's. */
@@ -76,12 +83,15 @@ export class Jobs {
     for (const entry of this.pending.values()) {
       if (entry.deferred !== deferred) continue;
       entry.requests.push(request);
+      if (entry.cancelled !== undefined) Atomics.store(entry.cancelled, 0, 0);
       return;
     }
     const id = ++this.lastId;
-    this.pending.set(id, { deferred, requests: [request] });
+    const { job } = deferred;
+    const cancelled = job.kind === 'copy' ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
+    this.pending.set(id, { deferred, requests: [request], cancelled });
     try {
-      this.runner.start(id, deferred.job);
+      this.runner.start(id, cancelled === undefined ? job : { ...job, cancelled: cancelled.buffer as SharedArrayBuffer }); // made as one
     } catch (error) {
       this.pending.delete(id);
       deferred.finish(errno.EIO, 0);
@@ -102,11 +112,35 @@ export class Jobs {
       const entry = this.pending.get(ended.id);
       if (entry === undefined) continue;
       this.pending.delete(ended.id);
-      const outcome = finish(entry.deferred, ended);
+      // Somebody may have come to wait for a copy that was given up: that one begins anew.
+      const isGivenUp = entry.requests.length === 0 || (ended.errno === errno.EINTR && entry.cancelled !== undefined);
+      const outcome = finish(entry.deferred, isGivenUp ? { ...ended, errno: errno.EINTR } : ended);
+      if (isGivenUp && outcome.errno === errno.EINTR) Object.assign(outcome, { resume: 'retry', errno: 0 });
       for (const request of entry.requests) resume({ request, ...outcome });
       count += entry.requests.length;
     }
     return count;
+  }
+
+  /** The parked request that `isMeant` says. */
+  find(isMeant: (request: Buffer) => boolean): Buffer | undefined {
+    for (const { requests } of this.pending.values()) {
+      const found = requests.find(isMeant);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Takes out the parked request that `isMeant` says; undefined where none is. A copy that nobody waits for any more is given up. */
+  take(isMeant: (request: Buffer) => boolean): Buffer | undefined {
+    for (const { requests, cancelled } of this.pending.values()) {
+      const at = requests.findIndex(isMeant);
+      if (at < 0) continue;
+      const [request] = requests.splice(at, 1);
+      if (requests.length === 0 && cancelled !== undefined) Atomics.store(cancelled, 0, 1);
+      return request;
+    }
+    return undefined;
   }
 
   drain(): void {

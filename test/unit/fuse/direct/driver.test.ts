@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Connection } from '../../../../src/fuse/direct/connection.js';
+import { Interrupts } from '../../../../src/fuse/direct/interrupts.js';
 import { negotiate, wishes } from '../../../../src/fuse/direct/negotiate.js';
 import { bodyWord } from '../../../../src/fuse/direct/reply.js';
 import { alignedBuffer, Request } from '../../../../src/fuse/direct/request.js';
@@ -22,7 +23,13 @@ import { defaults } from '../../../support/mirror-mount.js';
 /** The answer to an INIT that offers `flags` (all of them if absent). */
 function init(options: Partial<DriverOptions>, minor: number, flags = Object.keys(initFlag) as InitFlag[]) {
   const fs = { isReadOnly: options.isReadOnly ?? false } as FileSystem; // INIT calls nothing of it
-  const connection = new Connection(fs, -1, { ...defaults, ...options }, new Counters());
+  const connection = new Connection(
+    fs,
+    -1,
+    { ...defaults, ...options },
+    new Counters(),
+    new Interrupts(new Jobs(new ManualRunner())),
+  );
   const bytes = alignedBuffer(inHeader.size + initIn.size);
   const words = new Uint32Array(bytes.buffer);
   const offer = { ...initIn.value, major: 7, minor, max_readahead: 131072, flags: 0, flags2: 0 };
