@@ -31,7 +31,7 @@ const grounds: Ground[] = [
   {
     name: 'btrfs with subvolumes',
     needs: ['mkfs.btrfs', 'btrfs'],
-    make: `${onImage('mkfs.btrfs -q', 320)} && btrfs subvolume create disk/t >/dev/null && cp -a src/. disk/t &&
+    make: `${onImage('mkfs.btrfs -q -f', 160)} && btrfs subvolume create disk/t >/dev/null && cp -a src/. disk/t &&
       for s in one two one/three; do btrfs subvolume create disk/t/$s >/dev/null && cp -a src/d src/e disk/t/$s; done`,
     knowsRenamed: true,
   },
