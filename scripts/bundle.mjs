@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Puts the program into one CommonJS file for each thread that starts with a command: dist/bundle/NAME.code.js, with everything but the
+// Puts the program into one CommonJS file for each thread that starts with a command, and the library into one for require():
+// dist/bundle/NAME.code.js and library.cjs, with everything but the
 // native packages in it. Loading some 75 to 115 modules one by one costs 0.7 ms each. Beside it lies what V8 made of it when the commands
 // of warm-up.mjs ran, and NAME.cjs, which starts it. bin/plyfs uses them unless what tsc wrote is newer; names and line breaks of functions
 // stay, so stacks can be read.
@@ -21,6 +22,7 @@ const entries = {
   'mount-process': 'cli/mount-process.js',
   serve: 'daemon/thread-main.js',
   'ingest-worker': 'image/intake/ingest-worker.js',
+  library: 'index.js',
 };
 
 /** CommonJS cannot wait at its top level, as base/xxhash.ts does. Here its waiting is kept aside, and each import() waits for it. */
@@ -56,6 +58,13 @@ const asCommonJs = {
   },
 };
 
+function startOf(path) {
+  if (path === entries['ingest-worker']) return `import('./base/xxhash.js')${settled}.then(() => import('./${path}'));`;
+  if (path !== entries.library) return `require('./${path}');`;
+  return `const library = require('./${path}'), ready = ${waiting};
+    module.exports = { ...library, openImage: (...words) => ready.then(() => library.openImage(...words)) };`;
+}
+
 /** The path of a file by its path from the bundle. It stands before all modules, because a module may call something of its own `require`. */
 const placing =
   `const bundledFile = ((path, here) => (file) => path.join(here, file))(require('node:path'), __dirname);` +
@@ -83,10 +92,7 @@ const { outputFiles } = await build({
         onResolve({ filter: /^start:/ }, ({ path }) => ({ path: path.slice('start:'.length), namespace: 'start' }));
         // A worker may be sent its first message before what waits at top level is done.
         onLoad({ filter: /./, namespace: 'start' }, ({ path }) => ({
-          contents:
-            path === entries['ingest-worker']
-              ? `import('./base/xxhash.js')${settled}.then(() => import('./${path}'));`
-              : `require('./${path}');`,
+          contents: startOf(path),
           resolveDir: source,
         }));
       },
@@ -99,6 +105,10 @@ const { outputFiles } = await build({
 for (const { path, text } of outputFiles) {
   const name = relative(bundles, path).replace(/\.js$/, '');
   const code = text.replace(/^#!.*/, '');
+  if (name === 'library') {
+    writeFileSync(join(bundles, `${name}.cjs`), code);
+    continue;
+  }
   // What V8 kept is of this very text: it does not look closer than at its length.
   const digest = createHash('sha256').update(code).digest('hex').slice(0, 16);
   writeFileSync(join(bundles, `${name}.code.js`), code);

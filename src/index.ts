@@ -15,6 +15,7 @@ export {
   type PathVersion,
   type WalkEntry,
 } from './image/open-image.js';
-export type { StackChoice } from './image/stack/stack.js';
+export type { StackChoice } from './image/stack/stack-choice.js';
 export type { HistoryEntry, ImageConfig } from './oci/config.js';
 export type { Platform } from './oci/platform.js';
+export type { RunConfig } from './oci/run-config.js';

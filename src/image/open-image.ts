@@ -10,7 +10,8 @@ import type { HistoryEntry, ImageConfig } from '../oci/config.js';
 import { Store } from '../store/store.js';
 import { locateImage } from './find/locate.js';
 import type { LocatedImage } from './stack/located-image.js';
-import { openStackOf, type StackChoice } from './stack/stack.js';
+import { openStackOf } from './stack/stack.js';
+import type { StackChoice } from './stack/stack-choice.js';
 import { ImageView, type NodeNumber } from './tree/image-view.js';
 import { changesOf } from './tree/provenance.js';
 
@@ -79,12 +80,15 @@ export interface PathVersion {
   readonly size: number;
 }
 
+/** Only openImage makes images: what they are made of is not for users. */
+let newImage: (located: LocatedImage, opened: ImageView) => Image;
+
 /** Opens an archive, layout, root tar or stored image, as the command line names it (`app.tar`, `app.tar#busybox:1`, `busybox:latest`, an
  *  ID). Compressed layers are decompressed into the store once. PlyfsError says what is wrong with it. */
 export async function openImage(pathOrName: string, options: OpenImageOptions = {}): Promise<Image> {
   const store = new Store(options.root);
   const located = await locateImage(store, pathOrName, options.platform);
-  return new Image(located, new ImageView(located.label, await openStackOf(store, located, options)));
+  return newImage(located, new ImageView(located.label, await openStackOf(store, located, options)));
 }
 
 /** Errors of the methods that take a path are PlyfsError with the code ENOENT, ENOTDIR, EISDIR, EINVAL or ELOOP. */
@@ -93,7 +97,11 @@ export class Image implements Disposable {
   readonly layers: readonly ImageLayer[];
   private isClosed = false;
 
-  constructor(
+  static {
+    newImage = (located, opened) => new Image(located, opened);
+  }
+
+  private constructor(
     private readonly located: LocatedImage,
     private readonly opened: ImageView,
   ) {

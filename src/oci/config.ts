@@ -4,6 +4,7 @@ import { type Digest, sha256Of } from '../base/digest.js';
 import { overLimit, readLimits } from '../base/limits.js';
 import { digestFrom, JsonObject, parseJson, wrongShape } from './json.js';
 import { type Platform, platformFrom } from './platform.js';
+import { type RunConfig, runConfigFrom } from './run-config.js';
 
 export interface HistoryEntry {
   readonly created: string | undefined;
@@ -14,7 +15,8 @@ export interface HistoryEntry {
   readonly isEmptyLayer: boolean;
 }
 
-export interface ImageConfig {
+/** The members in capitals are those of the document's own `config`. */
+export interface ImageConfig extends RunConfig {
   readonly platform: Platform;
   /** RFC 3339 text as written, or undefined. */
   readonly created: string | undefined;
@@ -43,6 +45,7 @@ export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
   }
   object.optionalObject('config');
   return {
+    ...runConfigFrom(object.raw().config),
     platform: platformFrom(object),
     created: object.optionalText('created'),
     author: object.optionalText('author') ?? '',

@@ -19,16 +19,10 @@ import { naming } from '../intake/named-errors.js';
 import { fileKey, findIndex, putIndex, rangeKey } from '../intake/saved-index.js';
 import { unpack } from '../intake/unpacked.js';
 import type { LocatedImage, LocatedLayer } from './located-image.js';
+import type { StackChoice } from './stack-choice.js';
 
 export interface OpenedLayer extends PreparedLayer {
   readonly layer: TarLayer;
-}
-
-export interface StackChoice {
-  /** Only the layers up to this one (1 is the bottom). */
-  readonly upto?: number;
-  /** This layer alone. */
-  readonly only?: number;
 }
 
 /** Opens the layers of an image, top first. The caller closes each layer. PlyfsError for damaged input. */
