@@ -1,5 +1,6 @@
 /** An image, as the layers of a mount: found, decompressed where it must be, and noted as used while the mount lasts. */
 
+import { randomBytes } from 'node:crypto';
 import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 import { locateContainerImage } from '../image/find/container-image.js';
@@ -59,7 +60,7 @@ function storedId(image: LocatedImage): Digest | undefined {
 export function useImage(image: MountedImage, target: string): () => void {
   if (image.id === undefined) return () => undefined;
   const store = new Store(image.storeRoot);
-  const key = `mount-${process.pid}`;
+  const key = `mount-${process.pid}-${randomBytes(4).toString('hex')}`;
   const keeps = image.layers.flatMap((layer) => (layer.diffId === undefined ? [] : [layer.diffId]));
   putUse(store, key, { label: `mount ${target}`, image: image.id, keeps, pid: process.pid });
   return () => removeUse(store, key);

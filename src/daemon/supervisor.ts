@@ -10,7 +10,15 @@ import { flushMount } from '../mount/flush.js';
 import { prepareMount } from '../mount/mount-checks.js';
 import type { MountOptions } from '../mount/mount-option-values.js';
 import type { ImageRequest, MountedImage, MountRequest, PreparedMount } from '../mount/mount-request.js';
-import { type MountRecord, newRecordFiles, removeDeadRecords, removeRecord, writeRecord } from '../mount/records.js';
+import {
+  lockRecord,
+  type MountRecord,
+  newRecordFiles,
+  ownMountNamespace,
+  removeDeadRecords,
+  removeRecord,
+  writeRecord,
+} from '../mount/records.js';
 import { readStats } from '../mount/stats.js';
 import { Counters } from '../observe/counters.js';
 import { log } from '../observe/log.js';
@@ -121,6 +129,8 @@ class Supervisor {
     await this.serving.serve(attachment, this.prepared.claims.releaseLocks());
     this.isReady = true;
     if (image?.id !== undefined) await this.noteUse(image);
+    // Until the process ends.
+    lockRecord(this.files.file);
     writeRecord(this.files.file, this.record);
   }
 
@@ -259,6 +269,7 @@ function newRecord(prepared: PreparedMount, socket: string, logFile: string | un
     source: driverOptions.source,
     driver: prepared.driver,
     pid: process.pid,
+    mountNamespace: ownMountNamespace(),
     startTicks: startTicksOf(process.pid) ?? 0,
     image: prepared.image?.label,
     layers: prepared.image?.layers.map(({ label }) => label) ?? config.layers.filter(isLayer),

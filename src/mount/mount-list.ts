@@ -17,6 +17,8 @@ export interface MountSummary {
   /** `live`; `detached`: unmounted lazily, still open somewhere; `dead`: the daemon is gone, `plyfs umount` clears it away. */
   state: 'live' | 'detached' | 'dead';
   isReadOnly: boolean;
+  /** In another mount namespace: the target and the pid are not what they mean here. */
+  isElsewhere: boolean;
   image: string | null;
   /** Top first. */
   layers: string[];
@@ -35,7 +37,8 @@ export function listMounts(): MountSummary[] {
     driver: mount.driver,
     pid: mount.pid,
     state: stateOf(mount),
-    isReadOnly: mount.isReadOnly || readOnly.has(mount.target),
+    isReadOnly: mount.isReadOnly || (!mount.isElsewhere && readOnly.has(mount.target)),
+    isElsewhere: mount.isElsewhere,
     image: mount.image ?? null,
     layers: mount.layers,
     upper: mount.upper ?? null,

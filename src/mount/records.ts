@@ -1,8 +1,9 @@
-/** Records of mounts: one JSON file for each daemon, beside its control socket and its log, in a directory of this user.
+/** Records of mounts: one JSON file for each daemon, beside its control socket, its log and its lock, in a directory of this user.
  *
- *  A record whose daemon ended without removing it (killed, crashed) is dead: it is kept while there is something left to see or to
+ *  Whether the daemon lives, its lock tells: processes of other pid namespaces that share the directory see other pids. A record whose daemon ended without removing it (killed, crashed) is dead: it is kept while there is something left to see or to
  *  unmount, so that `plyfs mounts` can name the log, and removed otherwise. */
 
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -19,7 +20,9 @@ import {
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { codeOf, ifPresent } from '../base/node-error.js';
+import { holdLockFile, isLockHeld } from '../sys/lock.js';
 import { mountTable } from '../sys/mount.js';
+import type { OwnedFd } from '../sys/owned-fd.js';
 import { startTicksOf } from '../sys/process.js';
 import { outerId } from '../sys/user.js';
 
@@ -27,8 +30,11 @@ export interface MountRecord {
   target: string;
   source: string;
   driver: string;
+  /** As the daemon's own pid namespace counts. */
   pid: number;
-  /** startTicksOf(pid): pids come again. */
+  /** Inode of the mount namespace that the mount is in (/proc/PID/ns/mnt); undefined in records of 0.1.0. */
+  mountNamespace: number | undefined;
+  /** startTicksOf(pid); tells of the daemons of 0.1.0, which hold no lock, whether they live. */
   startTicks: number;
   /** The image as it was named; its layers are digests then. */
   image: string | undefined;
@@ -50,6 +56,8 @@ export interface MountRecord {
 export interface FoundMount extends MountRecord {
   file: string;
   isAlive: boolean;
+  /** In another mount namespace: its target is not what the path means here. */
+  isElsewhere: boolean;
 }
 
 /** /run/plyfs for root, $XDG_RUNTIME_DIR/plyfs for others; where neither can be had (a user namespace, no login session) a directory of
@@ -93,8 +101,24 @@ function isOurs(directory: string): boolean {
 
 /** The files of a new mount by this process; nothing is made but the directory. */
 export function newRecordFiles(): { file: string; log: string; socket: string } {
-  const base = join(ensureDirectory(), `${process.pid.toString(36)}-${Date.now().toString(36)}`);
+  // Other pid namespaces may have the same pid at the same time.
+  const unique = randomBytes(4).toString('hex');
+  const base = join(ensureDirectory(), `${process.pid.toString(36)}-${Date.now().toString(36)}-${unique}`);
   return { file: `${base}.json`, log: `${base}.log`, socket: `${base}.sock` };
+}
+
+/** The daemon holds this until it ends, all its threads with it. PRE: before the record is written. */
+export function lockRecord(file: string): OwnedFd {
+  return holdLockFile(lockFileOf(file));
+}
+
+export function lockFileOf(file: string): string {
+  return file.replace(/\.json$/, '.lock');
+}
+
+/** The mount namespace of this process. */
+export function ownMountNamespace(): number {
+  return statSync('/proc/self/ns/mnt').ino;
 }
 
 /** In one step: a reader sees the former record or the new one. */
@@ -107,33 +131,37 @@ export function writeRecord(file: string, record: MountRecord): void {
 /** The record, its socket and, unless `keepLog`, its log. Safe to repeat. */
 export function removeRecord(file: string, { keepLog = false } = {}): void {
   const base = file.replace(/\.json$/, '');
-  for (const suffix of ['.json', '.json.new', '.sock', ...(keepLog ? [] : ['.log'])]) rmSync(`${base}${suffix}`, { force: true });
+  for (const suffix of ['.json', '.json.new', '.sock', ...(keepLog ? [] : ['.log']), '.lock'])
+    rmSync(`${base}${suffix}`, { force: true });
 }
 
 /** Every mount of this user, live and dead, in the order of their making. Records with nothing left to tell are removed. */
 export function findMounts(): FoundMount[] {
   const mounted = new Set(mountTable().map((entry) => entry.target));
+  const namespace = ownMountNamespace();
   const found: FoundMount[] = [];
   for (const file of recordFiles()) {
     const record = readRecord(file);
     if (record === undefined) continue;
-    const isAlive = startTicksOf(record.pid) === record.startTicks;
+    const isAlive = isLockHeld(lockFileOf(file)) ?? startTicksOf(record.pid) === record.startTicks;
+    const isElsewhere = record.mountNamespace !== undefined && record.mountNamespace !== namespace;
     const isOver = !isAlive && !mounted.has(record.target) && !(existsSync(record.target) && hasLog(record));
     if (isOver) removeRecord(file);
-    else found.push({ ...record, file, isAlive });
+    else found.push({ ...record, file, isAlive, isElsewhere });
   }
   return found.sort((a, b) => (a.since < b.since ? -1 : 1));
 }
 
 /** Of mounts on `target` (a real path) whose daemons are gone: another mount takes their place. */
 export function removeDeadRecords(target: string): void {
-  for (const mount of findMounts()) if (mount.target === target && !mount.isAlive) removeRecord(mount.file);
+  for (const mount of findMounts()) if (mount.target === target && !mount.isAlive && !mount.isElsewhere) removeRecord(mount.file);
 }
 
-/** The mount on `target` (a real path), the last made of several; a live one before a dead one. */
+/** The mount on `target` (a real path), the last made of several; a live one before a dead one, one of this mount namespace before all. */
 export function findMount(target: string): FoundMount | undefined {
   const found = findMounts().filter((mount) => mount.target === target && !mount.isDetached);
-  return found.findLast((mount) => mount.isAlive) ?? found.at(-1);
+  const here = found.filter((mount) => !mount.isElsewhere);
+  return here.findLast((mount) => mount.isAlive) ?? found.findLast((mount) => mount.isAlive) ?? here.at(-1) ?? found.at(-1);
 }
 
 function recordFiles(): string[] {
@@ -172,6 +200,7 @@ function parseRecord(json: unknown): MountRecord | undefined {
     return undefined;
   return {
     ...{ target, source, driver, pid, startTicks, layers, since, socket },
+    mountNamespace: typeof it.mountNamespace === 'number' ? it.mountNamespace : undefined,
     ...{ image: optional(it.image), upper: optional(upper), work: optional(work), log: optional(log) },
     isReadOnly: isReadOnly === true,
     isDetached: isDetached === true,

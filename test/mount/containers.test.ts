@@ -137,6 +137,43 @@ test(
   }),
 );
 
+test(
+  'a command in another pid namespace sees live mounts, ends them, and takes no record or image away',
+  { skip: lacks('unshare') },
+  withApp((stage) => {
+    ok(stage, '$PLYFS create --name web app; $PLYFS mount web mnt; echo new > mnt/new');
+    try {
+      const other = (words: string) => ok(stage, `unshare --pid --fork --mount-proc --propagation unchanged $PLYFS ${words}`);
+      assert.match(other('ps'), /Mounted on .*mnt/);
+      assert.match(other('mounts'), /\/mnt {2}\(direct, writable, pid \d+, in another mount namespace\)\n/);
+      assert.match(other('commit web app:2 2>&1'), /the mount was held for/);
+      assert.notEqual(stage.sh('PLYFS_ROOT=$PWD/store unshare --pid --fork --mount-proc $PLYFS rmi app').status, 0);
+      assert.match(ok(stage, '$PLYFS mounts; $PLYFS stats mnt'), /\(direct, writable, pid \d+\)\n.*LOOKUP/s);
+      other('umount mnt');
+      assert.equal(ok(stage, '$PLYFS mounts | grep -c "$PWD/mnt" || true'), '0\n');
+    } finally {
+      stage.sh('umount -l mnt 2> /dev/null');
+    }
+  }),
+);
+
+test(
+  'a record whose daemon was killed goes, whoever looks',
+  { skip: lacks('unshare') },
+  withApp((stage) => {
+    ok(
+      stage,
+      '$PLYFS create --name web app; $PLYFS mount web mnt; kill -9 $($PLYFS ps --json | sed -n \'s/.*"pid": \\([0-9]*\\).*/\\1/p\'); sleep 0.2',
+    );
+    try {
+      assert.match(ok(stage, '$PLYFS mounts'), /mnt .*dead: plyfs umount clears it away/);
+      ok(stage, '$PLYFS umount mnt; $PLYFS mount web mnt; $PLYFS umount mnt; $PLYFS rm web');
+    } finally {
+      stage.sh('umount -l mnt 2> /dev/null');
+    }
+  }),
+);
+
 /** A program that fills the files `first` and `second` of a mount in turn, by descriptors that stay open, until there is a file `stop`. */
 const writerInPlace = `const fs = require('fs'); const files = ['first', 'second'].map((name) => fs.openSync('mnt/' + name, 'w+'));
 for (let i = 0; !fs.existsSync('stop'); i++) { for (const fd of files) fs.writeSync(fd, Buffer.alloc(SIZE, String(i % 10)), 0, SIZE, 0);

@@ -16,7 +16,7 @@ export const command = newCommand('mounts', 'Lists your plyfs mounts: target, dr
 
 function describe(mount: MountSummary): string {
   const lines = [
-    `${mount.target}  (${mount.driver}, ${mount.isReadOnly ? 'read-only' : 'writable'}, pid ${mount.pid}${remark(mount)})`,
+    `${mount.target}  (${mount.driver}, ${mount.isReadOnly ? 'read-only' : 'writable'}, pid ${mount.pid}${remark(mount)}${mount.isElsewhere ? ', in another mount namespace' : ''})`,
   ];
   if (mount.upper !== null) lines.push(`  upper  ${mount.upper}`);
   if (mount.image !== null) lines.push(`  image  ${mount.image}`);
