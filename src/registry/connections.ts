@@ -3,13 +3,12 @@
 
 import http from 'node:http';
 import https from 'node:https';
-import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { hostOf } from './authority.js';
 import { certificatesFor } from './certificates.js';
 import { proxyFor } from './proxies.js';
 import type { RegistrySettings } from './settings.js';
-import { Trouble, troubleWords } from './trouble.js';
+import { portOf, proxyAuthorization, TunnelAgent } from './tunnel.js';
 
 /** Tokens go into answers too: Node's limit of 16 KiB for all headers is little. */
 const maxHeaderSize = 128 * 1024;
@@ -60,7 +59,7 @@ export class Connections {
     const known = this.routes.get(url.origin);
     if (known !== undefined) return known;
     const proxy = proxyFor(url, this.settings.env);
-    const route = { agent: url.protocol === 'https:' ? this.secureAgent(url, proxy) : plainAgent(proxy), proxy };
+    const route = { agent: url.protocol === 'https:' ? this.secureAgent(url, proxy) : this.plainAgent(proxy), proxy };
     this.routes.set(url.origin, route);
     return route;
   }
@@ -73,78 +72,17 @@ export class Connections {
     });
     const options = { keepAlive: true, secureContext, rejectUnauthorized: this.isVerified(url.host) };
     if (proxy === undefined) return new https.Agent(options);
-    return new TunnelAgent(proxy, options);
-  }
-}
-
-function plainAgent(proxy: URL | undefined): http.Agent {
-  return proxy?.protocol === 'https:' ? new https.Agent({ keepAlive: true }) : new http.Agent({ keepAlive: true });
-}
-
-function portOf(proxy: URL): number {
-  return Number(proxy.port) || (proxy.protocol === 'https:' ? 443 : 80);
-}
-
-function proxyAuthorization(proxy: URL): Record<string, string> {
-  if (proxy.username === '' && proxy.password === '') return {};
-  const pair = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
-  return { 'Proxy-Authorization': `Basic ${Buffer.from(pair).toString('base64')}` };
-}
-
-/** TLS within a tunnel through a proxy. */
-class TunnelAgent extends https.Agent {
-  constructor(
-    private readonly proxy: URL,
-    options: https.AgentOptions,
-  ) {
-    super(options);
+    return new TunnelAgent({ url: proxy, ca: this.proxyCa(proxy), stallMs: this.settings.limits.stallMs }, options);
   }
 
-  /** Called by Node for a new connection (http.Agent, "agent.createConnection"). */
-  override createConnection(
-    options: https.RequestOptions,
-    callback: (error: Error | null, stream: Duplex) => void = () => {},
-  ): undefined {
-    const failed = callback as (error: Error) => void; // Node takes no stream along with an error
-    const tlsOptions = options as tls.ConnectionOptions; // what Node makes of the agent's options
-    openTunnel(this.proxy, `${bracketed(options.host ?? '')}:${options.port}`).then(
-      (socket) => callback(null, tls.connect({ ...tlsOptions, socket })),
-      (error: Error) => failed(error),
-    );
+  private plainAgent(proxy: URL | undefined): http.Agent {
+    return proxy?.protocol === 'https:'
+      ? new https.Agent({ keepAlive: true, ca: this.proxyCa(proxy) })
+      : new http.Agent({ keepAlive: true });
   }
-}
 
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
-}
-
-function openTunnel(proxy: URL, target: string): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const module = proxy.protocol === 'https:' ? https : http;
-    const request = module.request({
-      method: 'CONNECT',
-      host: hostOf(proxy),
-      port: portOf(proxy),
-      path: target,
-      headers: { Host: target, ...proxyAuthorization(proxy) },
-      agent: false,
-    });
-    const fail = (detail: string, cause?: unknown): void =>
-      reject(new Trouble('proxy', target, `${proxy.host} ${detail}`, { cause }));
-    request.on('connect', ({ statusCode = 0 }, socket, head) => {
-      if (statusCode === 200) {
-        if (head.length > 0) socket.unshift(head);
-        resolve(socket);
-        return;
-      }
-      socket.destroy();
-      fail(statusCode === 407 ? 'asks for a user and password' : `answers ${statusCode}`);
-    });
-    request.on('response', (answer) => {
-      answer.resume();
-      fail(`answers ${answer.statusCode}`);
-    });
-    request.on('error', (error: NodeJS.ErrnoException) => fail(troubleWords(error), error));
-    request.end();
-  });
+  /** Who may have signed for a proxy that is spoken to with TLS. */
+  private proxyCa(proxy: URL): string[] {
+    return proxy.protocol === 'https:' ? [...certificatesFor(proxy.host, this.settings).ca] : [];
+  }
 }

@@ -14,13 +14,14 @@ import { failsWith, RegistryStage } from '../../support/registry-stage.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'plyfs-hub-'));
 const stage = new RegistryStage();
+let tls: { cert: string; key: string };
 let hub: HostileRegistry;
 let proxy: ForwardProxy;
 
 before(async () => {
   if (needsOpenssl) return;
-  makeCertificate(directory, 'DNS:registry-1.docker.io,DNS:auth.docker.io,DNS:index.docker.io,DNS:named.example');
-  const tls = {
+  makeCertificate(directory, 'DNS:registry-1.docker.io,DNS:auth.docker.io,DNS:index.docker.io,IP:127.0.0.1');
+  tls = {
     cert: readFileSync(join(directory, 'server.crt'), 'utf8'),
     key: readFileSync(join(directory, 'server.key'), 'utf8'),
   };
@@ -54,7 +55,8 @@ beforeEach(() => {
 
 async function withSession<T>(env: Record<string, string>, use: (session: RegistrySession) => Promise<T>): Promise<T> {
   const ca = join(directory, 'ca.crt');
-  const settings = stage.settings({ PLYFS_EXTRA_CA_CERTS: ca, HTTPS_PROXY: `http://me:p%40ss@${proxy.authority}`, ...env });
+  const HTTPS_PROXY = `http://me:p%40ss@${proxy.authority}`;
+  const settings = stage.settings({ PLYFS_EXTRA_CA_CERTS: ca, HTTPS_PROXY, ...env }, { stallMs: 1000 });
   const session = new RegistrySession({ settings });
   try {
     return await use(session);
@@ -136,6 +138,7 @@ const refusals: readonly (readonly [status: number, sentence: RegExp])[] = [
     /docker\.io\/library\/busybox:latest: the proxy 127.* asks for a user and password and does not let us through to registry-1\.docker\.io:443/,
   ],
   [403, /the proxy 127.* answers 403 .*: check HTTPS_PROXY/],
+  [0, /the proxy 127.* sends nothing and does not let us through/],
 ];
 
 test('a proxy that does not let us through is named, without its password', { skip: needsOpenssl }, async () => {
@@ -149,6 +152,31 @@ test('a proxy that does not let us through is named, without its password', { sk
   await failsWith('registry-unreachable', /the proxy 127\.0\.0\.1:9 refuses the connection and does not let us through/, () =>
     withSession({ HTTPS_PROXY: 'http://127.0.0.1:9' }, (session) => session.repository(busybox).getManifest('latest')),
   );
+});
+
+test('an abort while the proxy opens the way ends at once, and leaves no connection', { skip: needsOpenssl }, async () => {
+  proxy.status = 0;
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  setTimeout(() => controller.abort(reason), 100);
+  await withSession({}, (session) =>
+    assert.rejects(session.repository(busybox).getManifest('latest', { signal: controller.signal }), (error) => error === reason),
+  );
+  for (let tries = 0; tries < 100 && proxy.connections > 0; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(proxy.connections, 0);
+});
+
+test('a proxy may speak TLS, and have odd signs in its password', { skip: needsOpenssl }, async () => {
+  const secure = await ForwardProxy.start(() => Number(hub.authority.split(':')[1]), tls);
+  try {
+    await withSession({ HTTPS_PROXY: `https://me:50%@${secure.authority}` }, (session) =>
+      session.repository(busybox).getManifest('latest'),
+    );
+    const authorization = `Basic ${Buffer.from('me:50%').toString('base64')}`;
+    assert.deepEqual(secure.asked[0], { line: 'CONNECT registry-1.docker.io:443', authorization });
+  } finally {
+    await secure.stop();
+  }
 });
 
 test('NO_PROXY goes past the proxy', { skip: needsOpenssl }, async () => {
