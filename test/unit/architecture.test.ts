@@ -106,6 +106,8 @@ function circles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
   return found;
 }
 
+/** A file over this is usually two things. */
+const wall = 350;
 /** Everybody may import these, whether or not somebody does today. */
 const groundFloor = /-> (base|observe)$/;
 
@@ -132,6 +134,13 @@ test('an edge of the map is used by a file', () => {
   );
   assert.deepEqual(
     unused.filter((edge) => !groundFloor.test(edge)),
+    [],
+  );
+});
+
+test('no file of src has more than 350 lines', () => {
+  assert.deepEqual(
+    files.filter((file) => readFileSync(join(root, file), 'utf8').split('\n').length - 1 > wall),
     [],
   );
 });

@@ -5,8 +5,9 @@
 
 import { bytesFromName, type Name } from '../../base/name.js';
 import { notifyCode, outHeaderSize } from './constants.js';
+import { notifyDelete, notifyInvalEntry, notifyInvalInode, notifyPrune, notifyStore } from './notify-structs.js';
 import type { Field, Struct, ValueOf } from './struct.js';
-import { notifyDelete, notifyInvalEntry, notifyInvalInode, notifyPrune, notifyStore, outHeader } from './structs.js';
+import { outHeader } from './structs.js';
 
 /** Drops the cached attributes of `node` and its pages from `offset` on; `length` 0 means to the end, `offset` -1 no pages. */
 export function invalInode(node: number, offset: number, length: number): Buffer {

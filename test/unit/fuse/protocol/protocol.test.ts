@@ -11,6 +11,7 @@ import { lifetime, writeEntry, writeNegativeEntry, writeStatx } from '../../../.
 import { opcode } from '../../../../src/fuse/protocol/constants.js';
 import { direntplusSize, direntSize, writeDirent } from '../../../../src/fuse/protocol/dirent.js';
 import * as notify from '../../../../src/fuse/protocol/notify.js';
+import * as notifyWire from '../../../../src/fuse/protocol/notify-structs.js';
 import { struct } from '../../../../src/fuse/protocol/struct.js';
 import * as wire from '../../../../src/fuse/protocol/structs.js';
 
@@ -64,7 +65,10 @@ test('every structure has the size the kernel header gives it', () => {
     notifyPrune: 16,
   };
   const found = Object.fromEntries(
-    Object.keys(sizes).map((name) => [name, (wire as unknown as Record<string, { size: number }>)[name]?.size]),
+    Object.keys(sizes).map((name) => [
+      name,
+      ({ ...wire, ...notifyWire } as unknown as Record<string, { size: number }>)[name]?.size,
+    ]),
   );
   assert.deepEqual(found, sizes);
 });
