@@ -34,6 +34,8 @@ export interface RegistryServer {
 export interface RegistryChoice {
   readonly tls?: boolean;
   readonly password?: boolean;
+  /** It is a mirror of this registry: `http://127.0.0.1:5000`. */
+  readonly mirrorOf?: string;
 }
 
 export async function startRegistry(choice: RegistryChoice = {}): Promise<RegistryServer> {
@@ -62,7 +64,7 @@ export async function startRegistry(choice: RegistryChoice = {}): Promise<Regist
   }
 }
 
-function configOf(directory: string, { tls, password }: RegistryChoice): string {
+function configOf(directory: string, { tls, password, mirrorOf }: RegistryChoice): string {
   return JSON.stringify({
     version: 0.1,
     log: { level: 'info' },
@@ -72,6 +74,7 @@ function configOf(directory: string, { tls, password }: RegistryChoice): string 
       secret: 'plyfs',
       ...(tls === true ? { tls: { certificate: join(directory, 'server.crt'), key: join(directory, 'server.key') } } : {}),
     },
+    ...(mirrorOf === undefined ? {} : { proxy: { remoteurl: mirrorOf } }),
     ...(password === true ? { auth: { htpasswd: { realm: 'test registry', path: join(directory, 'htpasswd') } } } : {}),
   });
 }

@@ -204,6 +204,30 @@ test('without credentials, with a wrong password and with a certificate of nobod
   }
 });
 
+test('a mirror of docker-registry serves reads, and the registry what the mirror lost', { skip: needsRegistry }, async () => {
+  const origin = servers.get('plain')?.authority ?? '';
+  const mirror = await startRegistry({ mirrorOf: `http://${origin}` });
+  const { digest, layer } = await pushImage(repository('plain', 'mirrored/app'), '1', 7);
+  const own = new RegistryStage({
+    'etc/containers/registries.conf': `[[registry]]\nlocation = "${origin}"\n[[registry.mirror]]\nlocation = "${mirror.authority}"\n`,
+  });
+  const session = new RegistrySession({ settings: own.settings() });
+  try {
+    const app = session.repository({ domain: origin, path: 'mirrored/app' });
+    const size = 250_000;
+    assert.equal((await app.getManifest('1')).digest, digest);
+    assert.ok((await collected(app.openBlob(layer, { size }))).equals(patternBytes(size, 7)));
+    assert.match(mirror.log(), /uri="\/v2\/mirrored\/app\/blobs/);
+    await mirror.stop();
+    assert.equal((await app.getManifest(digest)).digest, digest);
+    assert.ok((await collected(app.openBlob(layer, { size }))).equals(patternBytes(size, 7)));
+  } finally {
+    session.close();
+    await mirror.stop();
+    own.remove();
+  }
+});
+
 test('login tries a password, plain registries included', { skip: needsRegistry }, async () => {
   const secure = servers.get('with TLS and a password')?.authority ?? '';
   const credential = { kind: 'password', ...registryUser } as const;
