@@ -34,9 +34,9 @@ export function fullTimeText(seconds: number, nanoseconds: number): string {
 }
 
 /** Size, or major and minor of a device. */
-export function sizeOrDevice(attributes: Attributes): string {
+export function sizeOrDevice(attributes: Attributes, textOf: (bytes: number) => string = String): string {
   const type = typeOfMode(attributes.mode);
-  if (type !== dirType.chr && type !== dirType.blk) return String(attributes.size);
+  if (type !== dirType.chr && type !== dirType.blk) return textOf(attributes.size);
   return `${deviceMajor(attributes.rdev)}, ${deviceMinor(attributes.rdev)}`;
 }
 

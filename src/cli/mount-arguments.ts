@@ -1,5 +1,6 @@
 /** The command line of `plyfs mount`, read without the commander package: loading it would be a tenth of the time a mount takes. */
 
+import { statSync } from 'node:fs';
 import { PlyfsError } from '../base/errors.js';
 import { MountOptions } from '../mount/mount-option-values.js';
 import { readMountOptions } from '../mount/mount-options.js';
@@ -70,7 +71,7 @@ export const mountFlags: readonly Flag[] = [
     value: 'N',
     help: 'of an image only layers 1 (the bottom) to N',
     apply: (draft, value) => {
-      draft.image.upto = Number(value);
+      draft.image.upto = layerNumber(value, '--upto');
     },
   },
   {
@@ -111,6 +112,7 @@ export function readMountArguments(words: readonly string[], cwd: string, isFore
   if (target === undefined) throw usage('no target is given: name the directory to mount on');
   if (places.length > 2) throw usage(`too many words: ${places.join(' ')}: give one target`);
   if (places.length === 2 && draft.options.source === 'plyfs') draft.options.source = places[0] ?? '';
+  refuseLoneImage(draft, places);
   const image = readImage(draft, places);
   if (draft.layers.length > 0) {
     if (draft.options.layers.length > 0) throw usage('layers are given twice: use --layer or -o lowerdir=, not both');
@@ -119,6 +121,20 @@ export function readMountArguments(words: readonly string[], cwd: string, isFore
   }
   const { options, isForeground: stays, isForPeople } = draft;
   return { options, target, cwd, makesUpper: isForPeople, isForeground: stays, ...(image !== undefined && { image }) };
+}
+
+/** A file, which cannot be what to mount on, is an image that is mounted nowhere. */
+function refuseLoneImage({ options, layers }: Draft, places: readonly string[]): void {
+  const [only, ...others] = places;
+  if (only === undefined || others.length > 0 || layers.length + options.layers.length > 0 || options.isRemount) return;
+  const isFile = statSync(only.split('#')[0] ?? only, { throwIfNoEntry: false })?.isFile() === true;
+  if (isFile) throw usage(`the target is missing: plyfs mount ${only} DIRECTORY`);
+}
+
+/** PlyfsError `usage`. */
+function layerNumber(text: string, flag: string): number {
+  if (/^\d{1,6}$/.test(text) && Number(text) > 0) return Number(text);
+  throw usage(`${flag} is the number of a layer, 1 being the bottom, not ${text}`);
 }
 
 /** `plyfs mount IMAGE TARGET`: two words and no layer directory. A lone `--layer 3` is a layer of the image. */

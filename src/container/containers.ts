@@ -1,11 +1,12 @@
 /** Containers and where they are mounted: what ps lists, and removing them. */
 
 import { closeSync, openSync, realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { kernelOverlayOn } from '../mount/kernel-overlay.js';
 import { type FoundMount, findMounts, mountOfUpper } from '../mount/records.js';
 import { unmount } from '../mount/unmount.js';
-import { type Container, getContainer, listContainers, removeContainer } from '../store/containers.js';
+import { type Container, findContainer, getContainer, listContainers, removeContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 import { tryLock } from '../sys/lock.js';
 
@@ -23,6 +24,18 @@ export function containerStates(store: Store): ContainerState[] {
 /** The live mount of a container's view. */
 export function mountOf(container: Container, mounts?: readonly FoundMount[]): FoundMount | undefined {
   return mountOfUpper(container.upper, mounts);
+}
+
+/** The path of the mount that `text` names: a mount point, or a mounted container by its name or ID. What is mounted on a path of that name
+ *  goes before. PlyfsError `not-mounted` for a container that is nowhere mounted. */
+export function mountTargetOf(store: Store, text: string, cwd: string): string {
+  const path = resolve(cwd, text);
+  if (text.includes('/') || findMounts().some(({ target }) => target === path)) return text;
+  const container = findContainer(store, text);
+  if (container === undefined) return text;
+  const mount = mountOf(container);
+  if (mount !== undefined) return mount.target;
+  throw new PlyfsError('not-mounted', `container ${container.name} is not mounted: plyfs mounts shows what is`);
 }
 
 /** Removes the container that `text` names; with `force` its mount is ended first. PlyfsError `no-container`, `in-use`, `busy`. */

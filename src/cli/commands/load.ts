@@ -5,7 +5,7 @@ import { PlyfsError } from '../../base/errors.js';
 import { type Loaded, type LoadOptions, loadPath, loadStream } from '../../image/load.js';
 import { familiarText, parseReference } from '../../oci/reference.js';
 import { Store } from '../../store/store.js';
-import { newCommand } from '../command.js';
+import { type Command, newCommand } from '../command.js';
 import { Progress } from '../progress.js';
 
 export const command = newCommand(
@@ -20,7 +20,11 @@ export const command = newCommand(
   .option('-i, --input <path>', 'read from this file or layout directory instead of standard input')
   .option('-q, --quiet', 'no progress')
   .option('--platform <os/arch>', 'which image of an index')
-  .action(async (options: { input?: string; quiet?: boolean; platform?: string }) => {
+  .allowExcessArguments(true)
+  .action(async (options: { input?: string; quiet?: boolean; platform?: string }, { args: [first] }: Command) => {
+    // docker's has no operand either, and says only that there is one too many.
+    if (first !== undefined)
+      throw new PlyfsError('usage', `load takes no ${first}: name an archive with -i, as in plyfs load -i ${first}`);
     const progress = new Progress('Loading', options.quiet);
     const loadOptions: LoadOptions = {
       platform: options.platform,

@@ -6,10 +6,12 @@ import type { ImageView, ViewEntry } from '../../image/tree/image-view.js';
 import { newCommand } from '../command.js';
 import { fullTimeText, modeText, shownName, sizeOrDevice, writeBytes } from '../file-text.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
+import { sizeText } from '../units.js';
 import { wordBytes } from '../word-bytes.js';
 
 interface Options extends ImageOptions {
   all?: boolean;
+  humanReadable?: boolean;
   long?: boolean;
   recursive?: boolean;
   directory?: boolean;
@@ -25,6 +27,8 @@ export const command = withImage(
   .argument('[path]', 'from the root of the image', '/')
   .option('-a, --all', 'names that begin with a dot too')
   .option('-l, --long', 'mode, links, owner, size, time; times in UTC')
+  .option('-h, --human-readable', 'sizes in kB, MB, GB')
+  .helpOption('--help', 'display help for command')
   .option('-R, --recursive', 'directories below too')
   .option('-d, --directory', 'the directory itself')
   .option('--json', 'print a JSON array')
@@ -62,18 +66,19 @@ function groupsOf(view: ImageView, path: Name, options: Options): Group[] {
 function plainText(view: ImageView, groups: readonly Group[], options: Options): string {
   const texts = groups.map(({ path, entries }) => {
     const heading = options.recursive === true ? `${shownName(path)}:\n` : '';
-    const lines = options.long === true ? longLines(view, entries) : entries.map(({ name }) => shownName(name));
+    const lines = options.long === true ? longLines(view, entries, options) : entries.map(({ name }) => shownName(name));
     return heading + lines.map((line) => `${line}\n`).join('');
   });
   return texts.join('\n');
 }
 
-function longLines(view: ImageView, entries: readonly ViewEntry[]): string[] {
+function longLines(view: ImageView, entries: readonly ViewEntry[], { humanReadable }: Options): string[] {
   const rows = entries.map(({ name, node, type }) => {
     const a = view.attributes(node);
     const target = type === dirType.lnk ? ` -> ${shownName(view.readlink(node))}` : '';
     const time = fullTimeText(a.mtimeSec, a.mtimeNsec).slice(0, 16);
-    return [modeText(a.mode), String(a.nlink), String(a.uid), String(a.gid), sizeOrDevice(a), time, shownName(name) + target];
+    const size = sizeOrDevice(a, humanReadable === true ? sizeText : String);
+    return [modeText(a.mode), String(a.nlink), String(a.uid), String(a.gid), size, time, shownName(name) + target];
   });
   const widths = [0, 1, 2, 3, 4].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
   return rows.map((row) => row.map((cell, column) => (column < 5 ? cell.padStart(widths[column]!) : cell)).join(' '));

@@ -11,7 +11,8 @@ export const command = newCommand('rm', 'Removes containers and all that was wri
   'plyfs rm -f web db',
 ])
   .argument('<containers...>', 'names, or the beginnings of IDs')
-  .option('-f, --force', 'end its mount first')
+  .option('-f, --force', 'end its mount first; one that is not there is no failure')
+  .option('-v, --volumes', 'taken, as by docker: containers have no volumes here')
   .action(async (containers: string[], options: { force?: boolean }) => {
     const store = new Store();
     for (const container of containers) {
@@ -20,7 +21,8 @@ export const command = newCommand('rm', 'Removes containers and all that was wri
         process.stdout.write(`${container}\n`);
       } catch (error) {
         if (!(error instanceof PlyfsError)) throw error;
-        process.exitCode = reportError(error);
+        const status = reportError(error);
+        if (options.force !== true || error.code !== 'no-container') process.exitCode = status;
       }
     }
   });

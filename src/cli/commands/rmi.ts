@@ -12,7 +12,11 @@ export const command = newCommand(
   ['plyfs rmi app:1.0', 'plyfs rmi -f 3f57d9401f8d'],
 )
   .argument('<images...>', 'names, IDs or digests')
-  .option('-f, --force', 'also by an ID that has several names, and though a container uses it')
+  .option(
+    '-f, --force',
+    'also by an ID that has several names, and though a container uses it; one that is not there is no failure',
+  )
+  .option('--no-prune', 'taken, as by docker: parents without a name stay anyway')
   .action(async (images: string[], options: { force?: boolean }) => {
     const store = new Store();
     let failures = 0;
@@ -22,7 +26,7 @@ export const command = newCommand(
       } catch (error) {
         if (!(error instanceof PlyfsError)) throw error;
         reportError(error);
-        failures++;
+        if (options.force !== true || error.code !== 'no-image') failures++;
       }
     }
     if (failures > 0) process.exitCode = 1;

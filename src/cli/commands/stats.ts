@@ -1,7 +1,9 @@
 /** plyfs stats: requests by kind, their latency in the daemon, and the counters of the engine. */
 
+import { mountTargetOf } from '../../container/containers.js';
 import { mountStats, mountTrace } from '../../mount/mount-list.js';
 import type { MountStats } from '../../mount/stats.js';
+import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 
 export const command = newCommand('stats', 'Shows what the mount on TARGET has done since it was made.', [
@@ -9,10 +11,11 @@ export const command = newCommand('stats', 'Shows what the mount on TARGET has d
   'plyfs stats --json /mnt',
   'PLYFS_TRACE=fuse plyfs mount app /mnt; ls -R /mnt; plyfs stats --trace /mnt > trace',
 ])
-  .argument('<target>', 'a mount point')
+  .argument('<target>', 'a mount point, or a mounted container')
   .option('--json', 'print a JSON object')
   .option('--trace', 'print the requests so far of a mount with PLYFS_TRACE=fuse, for plyfs bench --replay')
-  .action(async (target: string, options: { json?: boolean; trace?: boolean }) => {
+  .action(async (text: string, options: { json?: boolean; trace?: boolean }) => {
+    const target = mountTargetOf(new Store(), text, process.cwd());
     if (options.trace === true) {
       process.stdout.write(mountTrace(target, process.cwd()));
       return;

@@ -2,14 +2,14 @@
 
 import { textFromName } from '../../base/name.js';
 import { accountOf } from '../../image/changes/accounting.js';
-import { newCommand } from '../command.js';
+import { newCommand, wholeNumber } from '../command.js';
 import { type ImageOptions, withImage, withStack } from '../image-arguments.js';
 import { tableText } from '../table.js';
 import { sizeText } from '../units.js';
 
 interface Options extends ImageOptions {
   json?: boolean;
-  lines: string;
+  lines: number;
 }
 
 export const command = withImage(
@@ -18,7 +18,7 @@ export const command = withImage(
     'plyfs waste -n 5 busybox',
   ]),
 )
-  .option('-n, --lines <n>', 'not more than this many paths', '20')
+  .option('-n, --lines <n>', 'not more than this many paths', wholeNumber, 20)
   .option('--json', 'print a JSON object with all paths')
   .action((image: string, options: Options) =>
     withStack(image, options, (stack) => {
@@ -28,7 +28,7 @@ export const command = withImage(
         process.stdout.write(`${JSON.stringify({ wastedBytes, totalBytes, paths }, undefined, 2)}\n`);
         return;
       }
-      const shown = paths.slice(0, Number(options.lines));
+      const shown = paths.slice(0, options.lines);
       const rows = shown.map((one) => [
         sizeText(one.bytes),
         String(one.times),
