@@ -24,8 +24,10 @@ type Options = Omit<CommitOptions, 'whileStill'>;
 /** `pauses`: a mounted container is held still, so that the image is one state of it. PlyfsError `no-container`, `unsettled` where the
  *  reading took longer than a mount is held; and as commitUpper. */
 export function commitContainer(store: Store, text: string, options: Options, pauses: boolean): Promise<CommittedContainer> {
-  const { name, upper, image } = getContainer(store, text);
-  return commitDirectory(store, upper, image, `container ${name}`, options, pauses);
+  const { name, upper, image, config } = getContainer(store, text);
+  // A terminal and a host name are the container's own.
+  const { Tty: _, OpenStdin: _stdin, Hostname: _host, ...kept } = config;
+  return commitDirectory(store, upper, image, `container ${name}`, { ...options, config: kept }, pauses);
 }
 
 /** The same of any upper directory: where plyfs has it mounted, the mount is held still. */

@@ -5,29 +5,44 @@ import { errnoOf } from '../base/errors.js';
 import type { Name } from '../base/name.js';
 import { locateImage } from '../image/find/locate.js';
 import { openStackOf } from '../image/stack/stack.js';
+import { readStoredConfig } from '../image/stack/stored-config.js';
 import { ImageView } from '../image/tree/image-view.js';
 import { isHiddenXattr } from '../layers/markers.js';
 import { log } from '../observe/log.js';
+import type { StoredImage } from '../store/catalog.js';
 import { type Container, createContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 import { O_DIRECTORY, O_RDONLY } from '../sys/constants.js';
 import { closeFd, openPath } from '../sys/open.js';
 import { chmodAt, chownAt, utimensAt } from '../sys/stat.js';
 import { setxattrAt } from '../sys/xattr.js';
+import { chosenConfig, type RunOptions } from './run-options.js';
 
 const self = '' as Name;
 
-/** A new container of an image of the store. PlyfsError `no-image`, `name`, `name-in-use`. */
-export function newContainer(store: Store, image: string, name: string | undefined): Promise<Container> {
-  return createContainer(store, image, name, async (upper, { id, layers }) => {
-    if (layers.length === 0) return;
-    const view = new ImageView(image, await openStackOf(store, await locateImage(store, id)));
-    try {
-      copyRoot(view, upper);
-    } finally {
-      view.close();
-    }
-  });
+/** A new container of an image of the store. PlyfsError `no-image`, `name`, `name-in-use`, `usage`. */
+export function newContainer(
+  store: Store,
+  image: string,
+  name: string | undefined,
+  options: RunOptions = {},
+): Promise<Container> {
+  const configFor = ({ id }: StoredImage) => chosenConfig(readStoredConfig(store, id), options);
+  return createContainer(
+    store,
+    image,
+    name,
+    async (upper, { id, layers }) => {
+      if (layers.length === 0) return;
+      const view = new ImageView(image, await openStackOf(store, await locateImage(store, id)));
+      try {
+        copyRoot(view, upper);
+      } finally {
+        view.close();
+      }
+    },
+    configFor,
+  );
 }
 
 function copyRoot(view: ImageView, upper: string): void {

@@ -4,6 +4,7 @@ import { readStoredConfig } from '../image/stack/stored-config.js';
 import { type Container, findContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 import { mountOf } from './containers.js';
+import { runConfigOf } from './run-options.js';
 import { containerSize } from './size.js';
 
 /** undefined where no container has that name or ID. `isSized`: what was written in it is summed. */
@@ -16,12 +17,16 @@ export function inspectContainer(store: Store, text: string, isSized: boolean): 
 }
 
 function describe(store: Store, container: Container): Record<string, unknown> {
-  const { id, name, image, imageName, created, upper, work } = container;
+  const { id, name, image, imageName, config, created, upper, work } = container;
   const mount = mountOf(container);
   const { document, platform } = readStoredConfig(store, image.id);
+  const { Entrypoint, Cmd } = runConfigOf(document.config, config);
+  const [path = '', ...args] = [...(Entrypoint ?? []), ...(Cmd ?? [])];
   return {
     Id: id,
     Created: created,
+    Path: path,
+    Args: args,
     Name: `/${name}`,
     State: { Status: mount === undefined ? 'created' : 'mounted', Running: false, Paused: false, Pid: mount?.pid ?? 0 },
     Image: image.id,
@@ -42,6 +47,6 @@ function describe(store: Store, container: Container): Record<string, unknown> {
       },
     },
     Mounts: [],
-    Config: document.config ?? {},
+    Config: { ...(typeof document.config === 'object' ? document.config : {}), ...config },
   };
 }

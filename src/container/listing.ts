@@ -8,6 +8,7 @@ import { getContainer } from '../store/containers.js';
 import { findImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
 import { type ContainerState, containerStates } from './containers.js';
+import { runConfigOf } from './run-options.js';
 
 export interface ListedContainer extends ContainerState {
   /** What it would run, from its image. */
@@ -51,7 +52,7 @@ export function listedContainers(store: Store, { all = false, last, filters: tex
     .filter(
       (container) => wantedStates.length === 0 || wantedStates.includes(container.mount === undefined ? 'created' : 'mounted'),
     )
-    .map((container) => ({ ...container, ...configured(store, container.image.id) }))
+    .map((container) => ({ ...container, ...configured(store, container) }))
     .filter(isWanted);
   return last === undefined ? found : found.slice(0, last);
 }
@@ -102,15 +103,7 @@ function parentOf({ parent }: StoredImage, images: ReadonlyMap<Digest, StoredIma
   return parent === undefined ? undefined : images.get(parent);
 }
 
-function configured(store: Store, id: Digest): Pick<ListedContainer, 'command' | 'labels'> {
-  const { config } = readStoredConfig(store, id).document;
-  if (typeof config !== 'object' || config === null) return { command: [], labels: {} };
-  const words = (key: string): string[] => {
-    const value: unknown = Reflect.get(config, key);
-    return Array.isArray(value) ? value.map(String) : [];
-  };
-  const labels: unknown = Reflect.get(config, 'Labels');
-  const texts =
-    typeof labels === 'object' && labels !== null ? Object.entries(labels).map(([key, value]) => [key, String(value)]) : [];
-  return { command: [...words('Entrypoint'), ...words('Cmd')], labels: Object.fromEntries(texts) };
+function configured(store: Store, { image, config }: ContainerState): Pick<ListedContainer, 'command' | 'labels'> {
+  const { Entrypoint, Cmd, Labels } = runConfigOf(readStoredConfig(store, image.id).document.config, config);
+  return { command: [...(Entrypoint ?? []), ...(Cmd ?? [])], labels: Labels ?? {} };
 }

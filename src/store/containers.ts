@@ -22,6 +22,8 @@ export interface Container {
   readonly image: StoredImage;
   /** The image as it was named when the container was made. */
   readonly imageName: string;
+  /** What it was made with otherwise than the image says: members of docker's Config. */
+  readonly config: Readonly<Record<string, unknown>>;
   /** RFC 3339. */
   readonly created: string;
   /** `containers/<id>` of the store, absolute; the two below lie in it. */
@@ -33,17 +35,19 @@ export interface Container {
 const recordLimitBytes = 1024 * 1024;
 
 /** Makes a container of the image that `image` names. `name` undefined: the first 12 characters of its ID. `prepare` is called with the
- *  new, empty upper before anybody can see it. PlyfsError `no-image`, `name` (not a name), `name-in-use`. */
+ *  new, empty upper before anybody can see it; `configFor` tells how it is to run. PlyfsError `no-image`, `name` (not a name), `name-in-use`. */
 export async function createContainer(
   store: Store,
   image: string,
   name: string | undefined,
   prepare: (upper: string, image: StoredImage) => Promise<void>,
+  configFor: (image: StoredImage) => Container['config'] = () => ({}),
 ): Promise<Container> {
   if (name !== undefined) checkName(name);
   // Nobody clears away `tmp` meanwhile.
   using _adding = await store.lockForAdding();
   const stored = getImage(store.catalog(), image).image;
+  const config = configFor(stored);
   const id = randomBytes(32).toString('hex');
   const temporary = store.temporary();
   try {
@@ -52,7 +56,14 @@ export async function createContainer(
     using _lock = await lockRecords(store);
     // The image may be gone since.
     getImage(store.catalog(), stored.id);
-    const container = { id, name: name ?? id.slice(0, 12), image: stored, imageName: image, created: new Date().toISOString() };
+    const container = {
+      id,
+      name: name ?? id.slice(0, 12),
+      image: stored,
+      imageName: image,
+      config,
+      created: new Date().toISOString(),
+    };
     refuseTaken(store, container.name);
     writeRecord(store, temporary, container);
     keepImage(store, container);
@@ -146,10 +157,10 @@ function refuseTaken(store: Store, name: string): void {
   );
 }
 
-type ContainerRecord = Pick<Container, 'id' | 'name' | 'image' | 'imageName' | 'created'>;
+type ContainerRecord = Pick<Container, 'id' | 'name' | 'image' | 'imageName' | 'config' | 'created'>;
 
-function writeRecord(store: Store, directory: string, { id, name, image, imageName, created }: ContainerRecord): void {
-  const text = `${JSON.stringify({ id, name, image, imageName, created }, undefined, 1)}\n`;
+function writeRecord(store: Store, directory: string, { id, name, image, imageName, config, created }: ContainerRecord): void {
+  const text = `${JSON.stringify({ id, name, image, imageName, config, created }, undefined, 1)}\n`;
   putFile(join(directory, 'container.json'), store.temporary(), text);
 }
 
@@ -164,6 +175,7 @@ function readRecord(store: Store, id: string): Container | undefined {
     name: object.text('name'),
     image: storedImageFrom(object.object('image').raw(), object.at('image')),
     imageName: object.text('imageName'),
+    config: object.optionalObject('config')?.raw() ?? {},
     created: object.text('created'),
   });
 }

@@ -17,6 +17,8 @@ export interface CommitOptions extends Omit<LayerTarOptions, 'latestSec'> {
   readonly reference?: string | undefined;
   readonly author?: string | undefined;
   readonly message?: string | undefined;
+  /** Members of the config that the container was made with. */
+  readonly config?: Readonly<Record<string, unknown>>;
   readonly changes?: readonly string[];
   /** Holds still whoever writes to the upper, for a moment. Without it the upper is read as it is. */
   readonly whileStill?: WhileStill;
@@ -40,13 +42,21 @@ export async function commitUpper(
   options: CommitOptions = {},
 ): Promise<Committed> {
   const name = newName(options.reference);
-  const { author, changes, message: comment } = options;
+  const { author, changes, config = {}, message: comment } = options;
   // What is wrong with the words is said before anything is read.
   applyChanges({}, changes ?? []);
   return addingTo(store, async () => {
     const image = locateStoredImage(store, parent, readStoredConfig(store, parent.id), label);
     const { layer, warnings } = await takeLayer(store, upper, image, label, options);
-    const id = await putNewImage(store, { parent, layer, name, author, comment, ...(changes === undefined ? {} : { changes }) });
+    const id = await putNewImage(store, {
+      parent,
+      layer,
+      name,
+      author,
+      comment,
+      config,
+      ...(changes === undefined ? {} : { changes }),
+    });
     return { id, layer, warnings };
   });
 }

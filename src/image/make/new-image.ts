@@ -20,6 +20,8 @@ export interface NewImage {
   readonly layer: StoredLayer | undefined;
   /** Where there is no parent. */
   readonly platform?: Platform;
+  /** Members of the config that are otherwise than the parent's, before the changes. */
+  readonly config?: Readonly<Record<string, unknown>>;
   /** Instructions as of `--change`. */
   readonly changes?: readonly string[];
   readonly author?: string | undefined;
@@ -112,7 +114,7 @@ function configOf(store: Store, image: NewImage): Record<string, unknown> {
   const { parent, layer, author, comment } = image;
   const created = creationTime();
   const base = parent === undefined ? undefined : readStoredConfig(store, parent.id);
-  const former = objectOf(base?.document.config);
+  const former = { ...objectOf(base?.document.config), ...image.config };
   const entry = {
     created,
     ...(author === undefined ? {} : { author }),
