@@ -111,7 +111,17 @@ export class RegistrySession {
     const target = searchTarget(term, options.limit ?? defaultSearchLimit);
     const host = this.board.host({ authority: domain, path: '', isMirror: false, domain });
     const answer = await host.expect(
-      { method: 'GET', target, path: '', scopes: [], place, attempts: this.board.attempts(signal), signal, documentBytes },
+      {
+        method: 'GET',
+        target,
+        isBareFirst: true,
+        path: '',
+        scopes: [],
+        place,
+        attempts: this.board.attempts(signal),
+        signal,
+        documentBytes,
+      },
       [200],
     );
     return resultsFrom(await jsonOf(answer, documentBytes, place));
@@ -170,7 +180,7 @@ export class Repository {
 
   /** What a tag or digest is now; undefined where it is not there. Does not count as a pull at Docker Hub. */
   async headManifest(reference: string, options: CallOptions = {}): Promise<ManifestHead | undefined> {
-    return this.firstOf(reference, options, (site) => headManifest(site, reference));
+    return this.firstOf(reference, options, (site) => headManifest(site, reference, this.board.limits));
   }
 
   /** The bytes of a blob. A body that breaks is taken up where it broke, a server without Range is read again from its start; the caller

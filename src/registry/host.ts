@@ -24,6 +24,8 @@ export interface HostCall {
   readonly body?: RequestBody | undefined;
   readonly attempts: Attempts;
   readonly signal: AbortSignal | undefined;
+  /** The first request goes without authorization, whatever `/v2/` wants: it is not about images (search). */
+  readonly isBareFirst?: boolean;
   readonly isRepeated?: boolean;
   readonly documentBytes?: number;
   readonly answerMs?: number;
@@ -155,8 +157,8 @@ export class Host {
     const credential = await this.context.findCredential(call.path);
     const url = this.urlOf(call.target, origin);
     const policy = { attempts: call.attempts, signal: call.signal };
-    const isHome = url.origin === origin;
-    const header = isHome ? await tokens.header(challenges, call.scopes, credential, policy) : undefined;
+    const isBare = call.isBareFirst === true || url.origin !== origin;
+    const header = !isBare ? await tokens.header(challenges, call.scopes, credential, policy) : undefined;
     const answer = await this.ask(call, url, header);
     if (answer.status !== 401 || answer.url.origin !== origin) return answer;
     const asked = parseChallenges(answer.headers('www-authenticate'));

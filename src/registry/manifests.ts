@@ -76,10 +76,15 @@ function verified(bytes: Buffer, wanted: Digest | undefined, answer: Answer, cal
   throw failed('digest', call.place, sentence);
 }
 
-/** Undefined where there is none. */
-export async function headManifest(site: RepositorySite, reference: string): Promise<ManifestHead | undefined> {
+/** Undefined where there is none. A registry that knows no HEAD is asked for the manifest. */
+export async function headManifest(site: RepositorySite, reference: string, limits: Limits): Promise<ManifestHead | undefined> {
   const call = site.call('HEAD', `manifests/${reference}`, reference, { Accept: manifestAccept });
   const answer = await site.host.send(call);
+  if (answer.status === 405) {
+    await answer.discard();
+    const { digest, mediaType, bytes } = await getManifest(site, reference, limits);
+    return { digest, mediaType, sizeBytes: bytes.length };
+  }
   if (answer.status !== 200 && answer.status !== 404) throw await site.host.refusal(call, answer);
   await answer.discard();
   if (answer.status === 404) return undefined;
@@ -173,7 +178,7 @@ export async function referrers(
 /** Older registries keep the list as an index under a tag that says the digest. */
 async function referrersByTag(site: RepositorySite, digest: Digest, limits: Limits): Promise<readonly Descriptor[]> {
   const tag = `${algorithmOf(digest)}-${hexOf(digest)}`;
-  if ((await headManifest(site, tag)) === undefined) return [];
+  if ((await headManifest(site, tag, limits)) === undefined) return [];
   const { document } = await getManifest(site, tag, limits);
   return document.kind === 'index' ? document.manifests : [];
 }

@@ -1,5 +1,6 @@
 /** What the calls of one session share: configuration, connections, tokens, credentials, and the hosts met so far. */
 
+import { setMaxListeners } from 'node:events';
 import type { Limits } from '../base/limits.js';
 import { Attempts } from './attempts.js';
 import { hostOf, isLoopback, spellings } from './authority.js';
@@ -36,11 +37,13 @@ export class Switchboard {
   private readonly connections: Connections;
   private readonly credentials: Credentials;
   private readonly hosts = new Map<string, Host>();
+  private readonly ownSignal: AbortSignal | undefined;
   private parsedConf: RegistriesConf | undefined;
 
   constructor(private readonly options: RegistryOptions) {
     this.settings = options.settings ?? machineSettings();
     this.limits = this.settings.limits;
+    this.ownSignal = joined([options.signal]);
     this.connections = new Connections(this.settings, (authority) => !this.isInsecure(authority));
     this.http = new Http(this.connections, this.limits);
     this.credentials = new Credentials(this.settings);
@@ -78,9 +81,7 @@ export class Switchboard {
 
   /** The session's signal and that of a call in one. */
   signal(ofCall: AbortSignal | undefined): AbortSignal | undefined {
-    const { signal } = this.options;
-    if (signal === undefined || ofCall === undefined || signal === ofCall) return ofCall ?? signal;
-    return AbortSignal.any([signal, ofCall]);
+    return ofCall === undefined ? this.ownSignal : joined([ofCall, this.ownSignal]);
   }
 
   /** A foreign layer's own address: https only, no credentials. */
@@ -120,4 +121,13 @@ export class Switchboard {
     if (credential.kind === 'password') this.secrets.add(basicHeader(credential).slice('Basic '.length));
     return credential;
   }
+}
+
+/** A signal of our own: each request listens to it, and Node would warn about ten of them. */
+function joined(signals: readonly (AbortSignal | undefined)[]): AbortSignal | undefined {
+  const given = signals.filter((signal) => signal !== undefined);
+  if (given.length === 0) return undefined;
+  const signal = AbortSignal.any(given);
+  setMaxListeners(0, signal);
+  return signal;
 }

@@ -345,6 +345,18 @@ test('an abort ends a reading at once, with its reason and no further request', 
   assert.equal(registry.asked(blob).length, 1);
 });
 
+test('many readings at once share a signal without a warning of Node', async (context) => {
+  const warnings: Error[] = [];
+  const note = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', note);
+  context.after(() => process.off('warning', note));
+  const { signal } = new AbortController();
+  const app = repository();
+  await Promise.all(Array.from({ length: 30 }, () => collected(app.openBlob(digest, { size, signal }))));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(warnings, []);
+});
+
 test('a reader that leaves closes the connection', async () => {
   let closed = false;
   registry.rules = [

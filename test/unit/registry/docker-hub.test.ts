@@ -110,6 +110,8 @@ test('a search asks index.docker.io, and gives its results', { skip: needsOpenss
     { name: 'ann/busybox', description: '', stars: 2, isOfficial: false, isAutomated: true },
   ]);
   assert.equal(proxy.asked[0]?.line, 'CONNECT index.docker.io:443');
+  // No token for images is asked for, although /v2/ wants one.
+  assert.equal(hub.asked(/token/).length, 0);
   hub.rules = [on(/v1/, (_, response) => send(response, 404, {}, ''))];
   await failsWith('registry-unsupported', /^docker\.io: docker\.io offers no search/, () =>
     withSession({}, (session) => session.search('docker.io', 'x')),

@@ -181,6 +181,12 @@ test('a manifest that is cut or stalls once arrives all the same', { timeout: 20
   assert.equal((await repository().getManifest('1')).document.kind, 'manifest');
 });
 
+test('a registry that knows no HEAD is asked for the manifest', async () => {
+  const digest = registry.putManifest('team/app', '1');
+  registry.rules = [on(/^HEAD/, (_, response) => send(response, 405, {}, ''))];
+  assert.equal((await repository().headManifest('1'))?.digest, digest);
+});
+
 test('a manifest by its digest has to be that one', async () => {
   const digest = registry.putManifest('team/app', '1');
   assert.equal((await repository().getManifest(digest)).digest, digest);
