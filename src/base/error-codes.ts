@@ -59,6 +59,7 @@ const rows = {
   'in-use': [1, 'An image, container, upper or work directory is in use.'],
   conflict: [1, 'A rebase would change what the image means.'],
   unsettled: [1, 'What is to be committed changes so fast that it could not be read at one moment.'],
+  'no-markers': [1, 'The file system of the upper keeps no mark for what is deleted.'],
   'wh-names': [1, 'Names that begin with .wh. cannot be kept there.'],
   marker: [1, 'A name of a tree begins with .wh. and hides nothing.'],
 

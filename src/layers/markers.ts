@@ -40,6 +40,8 @@ export interface MarkerFormat {
 export const markerFormats = {
   overlay: { name: 'overlay', prefix: 'trusted.overlay.', whiteout: 'device' },
   overlayUser: { name: 'overlay-user', prefix: 'user.overlay.', whiteout: 'device' },
+  overlayFiles: { name: 'overlay', prefix: 'trusted.overlay.', whiteout: 'file' },
+  overlayUserFiles: { name: 'overlay-user', prefix: 'user.overlay.', whiteout: 'file' },
   oci: { name: 'oci', prefix: '', whiteout: 'file' },
 } as const satisfies Record<string, MarkerFormat>;
 
@@ -47,6 +49,9 @@ export const markerFormats = {
 export const privatePrefixes = ['trusted.overlay.', 'user.overlay.', 'user.fuseoverlayfs.'] as const;
 /** Private xattr of an upper's root: files whose names begin with `.wh.` are files there (wh_names=allow), not whiteouts. */
 export const whNamesKey = 'plyfs.wh_names';
+/** Private xattr of a directory: names that begin with `.wh.` are ordinary in it, as it is part of the upper of an overlay whose whiteouts they
+ *  are. */
+export const whDirectoryKey = 'plyfs.wh_directory';
 const overrideStat = 'user.containers.override_stat';
 
 /** The private part of an xattr name (`opaque` of `trusted.overlay.opaque`), undefined for any other xattr (D-3). */

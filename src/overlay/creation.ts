@@ -51,7 +51,10 @@ export class Creation {
     const { state } = this;
     const { tree } = state;
     const { directory, entry } = this.vacancy(parent, name);
-    if ((mode & S_IFMT) === S_IFCHR && rdev === 0) throw new FsError(errno.EPERM, 'a device 0:0 would be a whiteout');
+    if ((mode & S_IFMT) === S_IFCHR && rdev === 0) {
+      state.hostsOverlay = true;
+      throw new FsError(errno.EPERM, 'a device 0:0 would be a whiteout');
+    }
     this.copyUp.ensure(parent);
     const plan = this.plan(directory, mode, rdev, caller, target);
     const node = this.makeOnDisk(directory, name, plan, entry);
@@ -64,7 +67,7 @@ export class Creation {
 
   /** Checks that `name` is free in a living, writable directory. Returns the entry of its whiteout, or 0. */
   vacancy(parent: NodeIndex, name: Name): { directory: Directory; entry: EntryIndex } {
-    this.checkName(name);
+    this.checkName(name, parent);
     const directory = this.state.livingDirectory(parent);
     this.state.mustBeWritable();
     const entry = this.state.tree.names.find(directory.node, name);
@@ -72,11 +75,21 @@ export class Creation {
     return { directory, entry };
   }
 
-  checkName(name: Name): void {
+  checkName(name: Name, parent: NodeIndex): void {
     if (name.length > nameMax) throw new FsError(errno.ENAMETOOLONG);
-    if (name.startsWith(whiteoutPrefix) && this.state.config.whNames === 'refuse') {
+    if (name.startsWith(whiteoutPrefix) && this.state.config.whNames === 'refuse' && !this.takesWhNames(parent)) {
       throw new FsError(errno.EPERM, `${name} would be a whiteout in an image; mount with wh_names=allow to keep it`);
     }
+  }
+
+  /** An image holds no name that begins with `.wh.`, but the uppers of overlays in the view need them. */
+  private takesWhNames(parent: NodeIndex): boolean {
+    const { state } = this;
+    const directory = state.livingDirectory(parent);
+    if (state.isUpper(parent) && state.upper.isWhDirectory(state.upperFd(directory))) return true;
+    if (!state.hostsOverlay) return false;
+    this.copyUp.ensure(parent);
+    return state.upper.allowWhNames(state.upperFd(directory));
   }
 
   private plan(directory: Directory, mode: number, rdev: number, caller: Caller, target: Name | undefined): Plan {

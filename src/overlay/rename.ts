@@ -7,7 +7,7 @@ import type { Name } from '../base/name.js';
 import { type EntryIndex, entryFlag } from '../layers/union/name-table.js';
 import type { NodeIndex } from '../layers/union/node-table.js';
 import { type Directory, rootIndex } from '../layers/union/tree.js';
-import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.js';
+import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from '../sys/constants.js';
 import { renameAt, unlinkAt } from '../sys/namespace.js';
 import type { CopyUp } from './copy-up.js';
 import { crashPoint } from './crash-point.js';
@@ -37,8 +37,8 @@ export class Rename {
   rename(parent: NodeIndex, name: Name, newParent: NodeIndex, newName: Name, flags: number): void {
     const from = this.end(parent, name);
     if (from.node === 0) throw new FsError(errno.ENOENT);
-    this.creation.checkName(newName);
     if (this.state.isRemoved(newParent)) throw new FsError(errno.ENOENT);
+    this.creation.checkName(newName, newParent);
     const to = this.end(newParent, newName);
     this.check(from, to, flags);
     if (from.node === to.node) return;
@@ -58,7 +58,10 @@ export class Rename {
     state.mustBeWritable();
     const isExchange = (flags & RENAME_EXCHANGE) !== 0;
     // RENAME_WHITEOUT, as in the kernel's overlayfs: an overlay whose upper lies in the view could not see the mark that it asks for.
-    if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) throw new FsError(errno.EINVAL);
+    if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) {
+      state.hostsOverlay ||= (flags & RENAME_WHITEOUT) !== 0;
+      throw new FsError(errno.EINVAL);
+    }
     if (isExchange && (flags & RENAME_NOREPLACE) !== 0) throw new FsError(errno.EINVAL);
     if (to.node === 0) {
       if (isExchange) throw new FsError(errno.ENOENT);

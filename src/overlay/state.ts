@@ -23,6 +23,8 @@ const self = '' as Name;
 export class OverlayState {
   readonly tree: Tree;
   readonly ids: Ids;
+  /** Somebody asked for a whiteout and was refused: an overlay whose upper lies in the view, which will make `.wh.` files instead. */
+  hostsOverlay = false;
 
   constructor(
     readonly union: Union,

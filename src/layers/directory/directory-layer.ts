@@ -14,7 +14,7 @@ import { statAt } from '../../sys/stat.js';
 import { getxattrAt, listxattrAt } from '../../sys/xattr.js';
 import { untilEnd } from '../content.js';
 import { type Content, type Found, foundWhiteout, type Layer, type LayerDir, type Listing, type LowerLink } from '../layer.js';
-import { markerOfName, opaqueName, privateKey, whiteoutName } from '../markers.js';
+import { markerOfName, opaqueName, privateKey, whDirectoryKey, whiteoutName } from '../markers.js';
 import type { Descriptors } from './descriptors.js';
 import { LayerInodes } from './layer-inodes.js';
 
@@ -96,9 +96,9 @@ export class DirectoryLayer implements Layer {
 
   list(dir: LayerDir, into: Listing): void {
     const fd = this.fd(dir);
-    const mayHoldXattrWhiteouts = this.readMarks(fd, into);
+    const reading = this.readMarks(fd, into);
     try {
-      this.inodes.read(fd, (name, type, ino) => this.listEntry(fd, name, type, ino, mayHoldXattrWhiteouts, into));
+      this.inodes.read(fd, (name, type, ino) => this.listEntry(fd, name, type, ino, reading, into));
     } catch (error) {
       // a directory that may not be read has an O_PATH descriptor here
       throw errnoOf(error) === errno.EBADF ? new FsError(errno.EACCES, `${this.label}: a directory may not be read`) : error;
@@ -107,45 +107,46 @@ export class DirectoryLayer implements Layer {
 
   listNamed(dir: LayerDir, names: readonly Name[], into: Listing): void {
     const fd = this.fd(dir);
-    const mayHoldXattrWhiteouts = this.readMarks(fd, into);
-    if (!this.hasOrdinaryWhNames && statAt(fd, opaqueName, this.scratch)) into.isOpaque = true;
+    const reading = this.readMarks(fd, into);
+    if ((reading & whNames) === 0 && statAt(fd, opaqueName, this.scratch)) into.isOpaque = true;
     for (const name of names) {
       if (this.hasWhiteoutFile(fd, name)) into.whiteouts.push(name);
       if (!statAt(fd, name, this.scratch)) continue;
       const { mode } = this.scratch;
       const ino = this.inodes.of(this.scratch, fd, name);
-      this.listEntry(fd, name, (mode >>> 12) & 0o17, ino, mayHoldXattrWhiteouts, into);
+      this.listEntry(fd, name, (mode >>> 12) & 0o17, ino, reading, into);
     }
   }
 
-  /** The marks that are xattrs of the directory. Returns whether whiteouts may be files with an xattr (OV-35). */
-  private readMarks(fd: number, into: Listing): boolean {
-    let mayHoldXattrWhiteouts = false;
+  /** The marks that are xattrs of the directory. Returns how its names are to be read. */
+  private readMarks(fd: number, into: Listing): number {
+    let reading = this.hasOrdinaryWhNames ? whNames : 0;
     for (const xattr of listxattrAt(fd, self)) {
       const key = privateKey(xattr);
+      if (key === whDirectoryKey) reading |= whNames;
       if (key === undefined || !markKeys.includes(key)) continue;
       const value = getxattrAt(fd, self, xattr)?.toString('latin1') ?? '';
       if (key === 'opaque' && value === 'y') into.isOpaque = true;
-      else if (key === 'opaque' && value === 'x') mayHoldXattrWhiteouts = true;
+      else if (key === 'opaque' && value === 'x') reading |= xattrWhiteouts;
       else if (key === 'redirect')
         into.redirect = value as Name; // the bytes of a path
       else if (key === 'impure' && value === 'y') into.isImpure = true;
     }
-    return mayHoldXattrWhiteouts;
+    return reading;
   }
 
-  private listEntry(fd: number, name: Name, type: number, ino: number, mayHoldXattrWhiteouts: boolean, into: Listing): void {
+  private listEntry(fd: number, name: Name, type: number, ino: number, reading: number, into: Listing): void {
     if (type === dirType.chr && this.isDeviceWhiteout(fd, name)) {
       into.whiteouts.push(name);
       return;
     }
-    if (name.charCodeAt(0) === dot && name.startsWith('.wh.') && !this.hasOrdinaryWhNames) {
+    if (name.charCodeAt(0) === dot && name.startsWith('.wh.') && (reading & whNames) === 0) {
       const marker = markerOfName(name);
       if (marker?.kind === 'opaque') into.isOpaque = true;
       else if (marker?.kind === 'whiteout') into.whiteouts.push(marker.name);
       return;
     }
-    if (mayHoldXattrWhiteouts && type === dirType.reg && this.isXattrWhiteout(fd, name)) into.whiteouts.push(name);
+    if ((reading & xattrWhiteouts) !== 0 && type === dirType.reg && this.isXattrWhiteout(fd, name)) into.whiteouts.push(name);
     else into.add(name, type, ino, 0);
   }
 
@@ -170,16 +171,20 @@ export class DirectoryLayer implements Layer {
     return { type: isWhiteout ? foundWhiteout : type, ino, ref: 0 };
   }
 
-  private hasWhiteoutFile(fd: number, name: Name): boolean {
+  protected hasWhiteoutFile(fd: number, name: Name): boolean {
     const marker = whiteoutName(name);
-    return !this.hasOrdinaryWhNames && marker.length <= nameMax && statAt(fd, marker, this.scratch);
+    return marker.length <= nameMax && !this.hasOrdinaryWhNames && statAt(fd, marker, this.scratch) && !this.isWhDirectory(fd);
+  }
+
+  /** Whether names that begin with `.wh.` are names like others in the directory `fd`. */
+  isWhDirectory(fd: number): boolean {
+    return this.hasOrdinaryWhNames || listxattrAt(fd, self).some((xattr) => privateKey(xattr) === whDirectoryKey);
   }
 
   listMarks(dir: LayerDir, into: Listing): void {
     const fd = this.fd(dir);
     into.clear();
-    this.readMarks(fd, into);
-    if (!this.hasOrdinaryWhNames && statAt(fd, opaqueName, this.scratch)) into.isOpaque = true;
+    if ((this.readMarks(fd, into) & whNames) === 0 && statAt(fd, opaqueName, this.scratch)) into.isOpaque = true;
   }
 
   /** What lies under the name is its whiteout or, with a `.wh.` file, anything. */
@@ -277,6 +282,9 @@ export class DirectoryLayer implements Layer {
 }
 
 const dot = '.'.charCodeAt(0);
+/** How the names of a directory are to be read: whiteouts may be files with an xattr (OV-35); names that begin with `.wh.` are ordinary. */
+const xattrWhiteouts = 1;
+const whNames = 2;
 const markKeys = ['opaque', 'redirect', 'impure'];
 
 /** A read-only layer is opened as a private copy of its mount, which has no submounts and is not disturbed by what gets mounted there

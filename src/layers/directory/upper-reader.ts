@@ -27,11 +27,8 @@ export class UpperReader extends DirectoryLayer {
 
   override list(dir: LayerDir, into: Listing): void {
     super.list(dir, into);
-    if (this.hasOrdinaryWhNames) {
-      for (const name of into.names) if (name.startsWith(whiteoutPrefix)) this.unstorable.push(this.pathOf(dir, name));
-    } else if (into.whiteouts.length > 0 || into.isOpaque) {
-      this.findLookalikes(dir);
-    }
+    for (const name of into.names) if (name.startsWith(whiteoutPrefix)) this.unstorable.push(this.pathOf(dir, name));
+    if ((into.whiteouts.length > 0 || into.isOpaque) && !this.isWhDirectory(this.fd(dir))) this.findLookalikes(dir);
   }
 
   /** A marker is an empty file: what is more than that was not made by an overlay. */

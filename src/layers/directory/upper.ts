@@ -6,15 +6,16 @@ import { errno } from '../../base/errno.js';
 import { errnoOf, FsError, isNoRoom, isRefusal, PlyfsError } from '../../base/errors.js';
 import { FS_APPEND_FL, FS_IMMUTABLE_FL } from '../../base/inode-flags.js';
 import { S_IFREG } from '../../base/mode.js';
-import { bytesFromName, type Name, nameFromText, nameMax } from '../../base/name.js';
+import { bytesFromName, type Name, nameFromText } from '../../base/name.js';
 import { log } from '../../observe/log.js';
 import { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, RENAME_EXCHANGE, RENAME_WHITEOUT } from '../../sys/constants.js';
+import { readDirectory } from '../../sys/dir.js';
 import { mkdirAt, renameAt, unlinkAt } from '../../sys/namespace.js';
 import { closeFd, openAt, openPath } from '../../sys/open.js';
 import { OwnedFd } from '../../sys/owned-fd.js';
 import { chmodAt } from '../../sys/stat.js';
 import { getxattrAt, removexattrAt, setxattrAt } from '../../sys/xattr.js';
-import { type MarkerFormat, opaqueName, whiteoutName, whiteoutPrefix, whNamesKey } from '../markers.js';
+import { type MarkerFormat, opaqueName, whDirectoryKey, whiteoutName, whiteoutPrefix, whNamesKey } from '../markers.js';
 import type { Descriptors } from './descriptors.js';
 import { DirectoryLayer, openDirectory } from './directory-layer.js';
 import { probeFormat } from './marker-probe.js';
@@ -53,15 +54,26 @@ export class Upper extends DirectoryLayer {
     }
     this.inheritNothing();
     this.emptyWork();
-    this.format = probeFormat(this.workFd, format);
-    if (this.hasOrdinaryWhNames && this.format.whiteout === 'file') {
-      throw new PlyfsError(
-        'wh-names',
-        `${path} cannot keep names that begin with .wh.: its disk has no extended attributes, so that such files are whiteouts there. Mount without wh_names=allow.`,
-      );
-    }
+    this.format = this.chooseFormat(path, format);
     // For who commits the upper: the files look like whiteouts.
     if (this.hasOrdinaryWhNames) this.setPrivate(this.rootFd, self, whNamesKey, yes);
+  }
+
+  private chooseFormat(path: string, wanted: 'overlay' | 'overlay-user' | undefined): MarkerFormat {
+    const format = probeFormat(this.workFd, wanted);
+    if (format === undefined) {
+      throw new PlyfsError(
+        'no-markers',
+        `${path} cannot be an upper: its file system keeps no mark for what is deleted, neither a device 0:0 nor a name that begins with .wh. Choose a directory on another file system.`,
+      );
+    }
+    if (this.hasOrdinaryWhNames && format.whiteout === 'file') {
+      throw new PlyfsError(
+        'wh-names',
+        `${path} cannot keep names that begin with .wh.: its file system keeps no devices 0:0 or no extended attributes, so that such files are whiteouts there. Mount without wh_names=allow.`,
+      );
+    }
+    return format;
   }
 
   /** Descriptor of `<work>/work`. */
@@ -179,7 +191,7 @@ export class Upper extends DirectoryLayer {
   /** The `.wh.` file of a name that shows again. An upper may have been begun in that spelling and gone on in another. It hides nothing
    *  of its own layer, so where it cannot go it may stay. */
   dropWhiteoutFile(dirFd: number, name: Name): void {
-    if (this.hasOrdinaryWhNames || name.length + whiteoutPrefix.length > nameMax) return;
+    if (!this.hasWhiteoutFile(dirFd, name)) return;
     try {
       unlinkAt(dirFd, whiteoutName(name));
     } catch (error) {
@@ -196,6 +208,19 @@ export class Upper extends DirectoryLayer {
       if (errnoOf(error) !== errno.EEXIST) throw error;
       return false;
     }
+  }
+
+  /** Lets names that begin with `.wh.` be ordinary in the directory `fd`, for an overlay whose upper lies in the view. False where they are
+   *  whiteouts already or would have to be. */
+  allowWhNames(fd: number): boolean {
+    if (this.isWhDirectory(fd)) return true;
+    if (this.format.whiteout === 'file') return false;
+    let hasMarkers = false;
+    readDirectory(fd, (name) => {
+      hasMarkers ||= name.startsWith(whiteoutPrefix);
+    });
+    if (!hasMarkers) this.setPrivate(fd, self, whDirectoryKey, yes);
+    return !hasMarkers;
   }
 
   /** Nothing of lower layers shows in the directory `fd` from now on. */
