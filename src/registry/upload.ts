@@ -67,19 +67,36 @@ export async function uploadBlob(
   attempts: Attempts,
   limits: Limits,
 ): Promise<Uploaded> {
-  let session: Session | undefined;
-  for (const from of (options.mountFrom ?? []).slice(0, maxMounts)) {
-    const mounted = await triedMount(site, source.digest, from, attempts);
-    if (mounted === true) {
-      if (session !== undefined) await abandon(site, session, source.digest);
-      return { kind: 'mounted', from };
-    }
-    // The registry began an upload instead: one is enough.
-    if (session === undefined) session = mounted;
-    else if (mounted !== undefined) await abandon(site, mounted, source.digest);
-  }
-  await new Upload(site, source, options, attempts, limits, session).run();
+  const mounted = await mountedFrom(site, source.digest, (options.mountFrom ?? []).slice(0, maxMounts), attempts);
+  if (typeof mounted === 'string') return { kind: 'mounted', from: mounted };
+  await new Upload(site, source, options, attempts, limits, mounted).run();
   return { kind: 'sent' };
+}
+
+/** The first of `places` that has the blob, or the upload that the registry began instead, if any. */
+async function mountedFrom(
+  site: RepositorySite,
+  digest: Digest,
+  places: readonly string[],
+  attempts: Attempts,
+): Promise<string | Session | undefined> {
+  let session: Session | undefined;
+  try {
+    for (const from of places) {
+      const mounted = await triedMount(site, digest, from, attempts);
+      if (mounted === true) {
+        await abandon(site, session, digest);
+        return from;
+      }
+      // One upload is enough.
+      if (session === undefined) session = mounted;
+      else await abandon(site, mounted, digest);
+    }
+    return session;
+  } catch (error) {
+    await abandon(site, session, digest);
+    throw error;
+  }
 }
 
 /** A mount that is refused (no right to read there) is no reason to stop. */

@@ -299,6 +299,14 @@ test('where nothing can be mounted, the upload that the registry began instead i
   assert.ok(arrived());
 });
 
+test('an abort while a mount is tried deletes the upload that began before', async () => {
+  const controller = new AbortController();
+  registry.rules = [on(/from=two/, () => controller.abort(new Error('enough')))];
+  const options = { mountFrom: ['one', 'two'], signal: controller.signal };
+  await assert.rejects(repository().upload(uploadOf(bytes, digest), options), /enough/);
+  assert.equal(registry.uploads.size, 0);
+});
+
 test('an abort deletes the upload there', async () => {
   const controller = new AbortController();
   const reason = new Error('enough');
