@@ -7,8 +7,9 @@ import { kernelOverlayOn } from '../mount/kernel-overlay.js';
 import { type FoundMount, findMounts, mountOfUpper } from '../mount/records.js';
 import { unmount } from '../mount/unmount.js';
 import { type Container, findContainer, getContainer, listContainers, removeContainer } from '../store/containers.js';
-import type { Store } from '../store/store.js';
+import { Store } from '../store/store.js';
 import { tryLock } from '../sys/lock.js';
+import { mountTable } from '../sys/mount.js';
 
 export interface ContainerState extends Container {
   /** The live mount of its view; undefined where it is not mounted. */
@@ -28,10 +29,11 @@ export function mountOf(container: Container, mounts?: readonly FoundMount[]): F
 
 /** The path of the mount that `text` names: a mount point, or a mounted container by its name or ID. What is mounted on a path of that name
  *  goes before. PlyfsError `not-mounted` for a container that is nowhere mounted. */
-export function mountTargetOf(store: Store, text: string, cwd: string): string {
+export function mountTargetOf(text: string, cwd: string): string {
   const path = resolve(cwd, text);
-  if (text.includes('/') || findMounts().some(({ target }) => target === path)) return text;
-  const container = findContainer(store, text);
+  const isTarget = (mounted: { readonly target: string }): boolean => mounted.target === path;
+  if (text.includes('/') || findMounts().some(isTarget) || mountTable().some(isTarget)) return text;
+  const container = findContainer(new Store(), text);
   if (container === undefined) return text;
   const mount = mountOf(container);
   if (mount !== undefined) return mount.target;

@@ -275,6 +275,7 @@ function newRecord(prepared: PreparedMount, socket: string, logFile: string | un
     layers: prepared.image?.layers.map(({ label }) => label) ?? config.layers.filter(isLayer),
     upper: prepared.upper,
     work: config.work,
+    fixedOptions: prepared.fixedOptions,
     isReadOnly: driverOptions.isReadOnly,
     isDetached: false,
     since: new Date().toISOString(),

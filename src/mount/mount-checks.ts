@@ -13,6 +13,7 @@ import { fsMagic, O_PATH } from '../sys/constants.js';
 import { mountTable } from '../sys/mount.js';
 import { closeFd, openPath } from '../sys/open.js';
 import { fsTypeOf } from '../sys/stat.js';
+import { fixedOptions } from './fixed-options.js';
 import type { MountOptions } from './mount-option-values.js';
 import { Claims, type MountedImage, type MountRequest, type PreparedMount, type Writable } from './mount-request.js';
 import { isInside, mountPointPath, realDirectory, wrongPath } from './paths.js';
@@ -48,6 +49,7 @@ function prepare(request: MountRequest, image: MountedImage | undefined, claims:
     upper: writable?.upper,
     work: writable?.work,
     claims,
+    fixedOptions: fixedOptions(options, request.cwd),
   };
 }
 

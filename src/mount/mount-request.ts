@@ -5,6 +5,7 @@ import type { DriverOptions } from '../fuse/driver.js';
 import type { PreparedLayer } from '../oci/prepared-layer.js';
 import type { OverlayConfig } from '../overlay/config.js';
 import { closeFd } from '../sys/open.js';
+import type { FixedOptions } from './fixed-options.js';
 import type { MountOptions } from './mount-option-values.js';
 
 /** An image or a container instead of layer directories. */
@@ -57,6 +58,8 @@ export interface PreparedMount {
   upper: string | undefined;
   work: string | undefined;
   claims: Claims;
+  /** For the record. */
+  fixedOptions: FixedOptions;
 }
 
 /** What was made or taken for a mount that may still fail. */

@@ -25,6 +25,7 @@ import { mountTable } from '../sys/mount.js';
 import type { OwnedFd } from '../sys/owned-fd.js';
 import { startTicksOf } from '../sys/process.js';
 import { outerId } from '../sys/user.js';
+import type { FixedOptions } from './fixed-options.js';
 
 export interface MountRecord {
   target: string;
@@ -42,6 +43,8 @@ export interface MountRecord {
   layers: string[];
   upper: string | undefined;
   work: string | undefined;
+  /** What it was mounted with; undefined in records of 0.1.0. */
+  fixedOptions: FixedOptions | undefined;
   /** How it is served; a remount is not noted here. */
   isReadOnly: boolean;
   /** Unmounted lazily: the daemon serves what is still open, and the target is free. */
@@ -202,9 +205,15 @@ function parseRecord(json: unknown): MountRecord | undefined {
     ...{ target, source, driver, pid, startTicks, layers, since, socket },
     mountNamespace: typeof it.mountNamespace === 'number' ? it.mountNamespace : undefined,
     ...{ image: optional(it.image), upper: optional(upper), work: optional(work), log: optional(log) },
+    fixedOptions: textsFrom(it.fixedOptions),
     isReadOnly: isReadOnly === true,
     isDetached: isDetached === true,
   };
+}
+
+function textsFrom(value: unknown): FixedOptions | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.fromEntries(Object.entries(value).map(([word, text]) => [word, String(text)]));
 }
 
 /** The live mount on an upper directory; undefined also where there is no such directory. */

@@ -3,7 +3,6 @@
 import { mountTargetOf } from '../../container/containers.js';
 import { mountStats, mountTrace } from '../../mount/mount-list.js';
 import type { MountStats } from '../../mount/stats.js';
-import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 
 export const command = newCommand('stats', 'Shows what the mount on TARGET has done since it was made.', [
@@ -15,7 +14,7 @@ export const command = newCommand('stats', 'Shows what the mount on TARGET has d
   .option('--json', 'print a JSON object')
   .option('--trace', 'print the requests so far of a mount with PLYFS_TRACE=fuse, for plyfs bench --replay')
   .action(async (text: string, options: { json?: boolean; trace?: boolean }) => {
-    const target = mountTargetOf(new Store(), text, process.cwd());
+    const target = mountTargetOf(text, process.cwd());
     if (options.trace === true) {
       process.stdout.write(mountTrace(target, process.cwd()));
       return;

@@ -3,7 +3,6 @@
 import { PlyfsError } from '../../base/errors.js';
 import { mountTargetOf } from '../../container/containers.js';
 import { unmount } from '../../mount/unmount.js';
-import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { reportError } from '../report.js';
 
@@ -19,10 +18,9 @@ export const command = newCommand(
   .argument('<target...>', 'mount points, or names of mounted containers')
   .option('-l, --lazy', 'detach a busy mount')
   .action(async (targets: string[], options: { lazy?: boolean }) => {
-    const store = new Store();
     for (const target of targets) {
       try {
-        await unmount(mountTargetOf(store, target, process.cwd()), process.cwd(), options.lazy === true);
+        await unmount(mountTargetOf(target, process.cwd()), process.cwd(), options.lazy === true);
       } catch (error) {
         if (!(error instanceof PlyfsError)) throw error;
         process.exitCode = reportError(error);
