@@ -102,35 +102,20 @@ test('ls -lh and du -h are for people', () => {
 test('the beginning of a digest, and name@digest, go wherever an ID goes', () => {
   const short = id.slice(0, 19);
   const manifest = plyfs("plyfs inspect -f '{{.Manifest.Digest}}' app:1").stdout.trim();
+  const commands = [
+    'history NAME',
+    'inspect NAME',
+    'ls NAME',
+    'create NAME',
+    'save -o out.tar NAME',
+    'cat NAME /etc/big',
+    'tag NAME x:1',
+    'ps -f ancestor=NAME',
+  ];
   for (const name of [short, `app:1@${manifest}`]) {
-    for (const line of [
-      'history',
-      'inspect',
-      'layers',
-      'ls',
-      'diff',
-      'save -o out.tar',
-      'export -o out.tar',
-      'create',
-      'du -s',
-      'waste',
-      'find',
-    ]) {
-      const found = plyfs(`plyfs ${line} ${name}`);
-      assert.equal(found.status, 0, `${line} ${name}: ${found.stderr}`);
-    }
-    const others = [
-      `cat ${name} /etc/big`,
-      `stat ${name} /etc`,
-      `blame ${name} /etc/big`,
-      `tag ${name} x:1`,
-      `squash -q ${name}`,
-      `images -f before=${name}`,
-      `ps -f ancestor=${name}`,
-    ];
-    for (const line of others) {
-      const found = plyfs(`plyfs ${line}`);
-      assert.equal(found.status, 0, `${line}: ${found.stderr}`);
-    }
+    const found = plyfs(
+      commands.map((command) => `plyfs ${command.replace('NAME', name)} >/dev/null || echo "${command}"`).join('\n'),
+    );
+    assert.deepEqual([found.stdout, found.stderr], ['', ''], name);
   }
 });

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { newContainer } from '../../../src/container/create.js';
+import { type ListingOptions, listedContainers } from '../../../src/container/listing.js';
+import { filterImages, listImages } from '../../../src/image/listing.js';
 import { tagImage } from '../../../src/store/images.js';
 import { Store } from '../../../src/store/store.js';
 import { storeImage } from '../../support/stored-image.js';
@@ -55,84 +57,71 @@ function rows(...words: string[]): string[] {
 }
 
 const named = ['gone:1', 'team/app:1.0', 'team/app:1.1', 'base:1'];
-const imageCases: [words: string[], found: string[]][] = [
-  [['-f', 'dangling=1'], ['<none>:<none>']],
-  [['-f', 'dangling=false'], named],
+const imageCases: [filters: string[], found: string[]][] = [
+  [['dangling=1'], ['<none>:<none>']],
+  [['dangling=false'], named],
+  [['reference=team/*'], ['team/app:1.0', 'team/app:1.1']],
+  [['reference=*:1'], ['gone:1', 'base:1']],
   [
-    ['-f', 'reference=team/*'],
-    ['team/app:1.0', 'team/app:1.1'],
-  ],
-  [
-    ['-f', 'reference=*:1'],
-    ['gone:1', 'base:1'],
-  ],
-  [
-    ['-f', 'reference=*/*:*[1-9]', '-f', 'reference=base'],
+    ['reference=*/*:*[1-9]', 'reference=base'],
     ['team/app:1.1', 'base:1'],
   ],
-  [['team/app:1.?'], ['team/app:1.0', 'team/app:1.1']],
+  [['label=tier'], ['<none>:<none>', 'team/app:1.0', 'team/app:1.1']],
   [
-    ['-f', 'label=tier'],
-    ['<none>:<none>', 'team/app:1.0', 'team/app:1.1'],
-  ],
-  [
-    ['-f', 'label=tier=web', '-f', 'label=com.example.team=x'],
+    ['label=tier=web', 'label=com.example.team=x'],
     ['team/app:1.0', 'team/app:1.1'],
   ],
-  [['-f', 'before=team/app:1.0'], ['base:1']],
-  [['-f', 'since=team/app:1.0', '-f', 'dangling=false'], ['gone:1']],
-  [['-f', 'until=2020-06-01'], ['base:1']],
-  [['-f', 'until=1.5h', '-f', 'reference=base'], ['base:1']],
+  [['before=team/app:1.0'], ['base:1']],
+  [['since=team/app:1.0', 'dangling=false'], ['gone:1']],
+  [['until=2020-06-01'], ['base:1']],
+  [['until=1.5h', 'reference=base'], ['base:1']],
 ];
 
 test('images keeps what docker keeps', () => {
-  for (const [words, found] of imageCases) {
-    assert.deepEqual(rows('images', '--format', '{{.Repository}}:{{.Tag}}', ...words), found, words.join(' '));
+  for (const [filters, found] of imageCases) {
+    const kept = filterImages(store, listImages(store), filters);
+    assert.deepEqual(
+      kept.map(({ repository = '<none>', tag = '<none>' }) => `${repository}:${tag}`),
+      found,
+      filters.join(' '),
+    );
   }
+  const asWords = rows('images', '--format', '{{.Repository}}:{{.Tag}}', '-f', 'dangling=0', 'team/app:1.?');
+  assert.deepEqual(asWords, ['team/app:1.0', 'team/app:1.1']);
 });
 
-const containerCases: [words: string[], found: string[]][] = [
-  [[], []],
-  [['-a'], ['last', 'db', 'web']],
-  [['-l'], ['last']],
-  [
-    ['-n', '2'],
-    ['last', 'db'],
-  ],
-  [['-a', '-f', 'name=^/?d'], ['db']],
-  [
-    ['-a', '-f', 'name=web', '-f', 'name=db'],
-    ['db', 'web'],
-  ],
-  [['-a', '-f', 'label=tier=web'], ['web']],
-  [['-a', '-f', 'label=tier', '-f', 'name=last'], ['last']],
-  [
-    ['-f', 'status=created'],
-    ['last', 'db', 'web'],
-  ],
-  [['-f', 'status=mounted'], []],
-  [['-a', '-f', 'ancestor=team/app:1.1'], ['web']],
-  [
-    ['-a', '-f', 'ancestor=base:1'],
-    ['db', 'web'],
-  ],
-  [['-a', '-f', 'ancestor=nosuch'], []],
-  [
-    ['-f', 'before=last'],
-    ['db', 'web'],
-  ],
-  [
-    ['-f', 'since=web'],
-    ['last', 'db'],
-  ],
-  [['-a', '-f', 'health=none', '-f', 'name=db'], ['db']],
-  [['-a', '-f', 'exited=0'], []],
+const containerCases: [options: ListingOptions, found: string[]][] = [
+  [{}, []],
+  [{ all: true }, ['last', 'db', 'web']],
+  [{ last: 1 }, ['last']],
+  [{ last: 2 }, ['last', 'db']],
+  [{ all: true, filters: ['name=^/?d'] }, ['db']],
+  [{ all: true, filters: ['name=web', 'name=db'] }, ['db', 'web']],
+  [{ all: true, filters: ['label=tier=web'] }, ['web']],
+  [{ all: true, filters: ['label=tier', 'name=last'] }, ['last']],
+  [{ filters: ['status=created'] }, ['last', 'db', 'web']],
+  [{ filters: ['status=mounted'] }, []],
+  [{ all: true, filters: ['ancestor=team/app:1.1'] }, ['web']],
+  [{ all: true, filters: ['ancestor=base:1'] }, ['db', 'web']],
+  [{ all: true, filters: ['ancestor=nosuch'] }, []],
+  [{ filters: ['before=last'] }, ['db', 'web']],
+  [{ filters: ['since=web'] }, ['last', 'db']],
+  [{ all: true, filters: ['health=none', 'name=db'] }, ['db']],
+  [{ all: true, filters: ['exited=0'] }, []],
 ];
 
 test('ps keeps what docker keeps', () => {
-  for (const [words, found] of containerCases) {
-    assert.deepEqual(rows('ps', '--format', '{{.Names}}', ...words), found, words.join(' '));
+  for (const [options, found] of containerCases) {
+    const kept = listedContainers(store, options);
+    assert.deepEqual(
+      kept.map(({ name }) => name),
+      found,
+      JSON.stringify(options),
+    );
   }
+  assert.deepEqual(rows('ps', '--format', '{{.Names}}', '-a', '-f', 'name=web', '-f', 'name=db'), ['db', 'web']);
+  assert.deepEqual(rows('ps', '--format', '{{.Names}}', '-l'), ['last']);
+  assert.deepEqual(rows('ps', '--format', '{{.Names}}', '-n', '2'), ['last', 'db']);
 });
 
 test("ps has docker's fields", () => {
