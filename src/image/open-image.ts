@@ -13,7 +13,7 @@ import type { LocatedImage } from './stack/located-image.js';
 import { openStackOf } from './stack/stack.js';
 import type { StackChoice } from './stack/stack-choice.js';
 import { ImageView, type NodeNumber } from './tree/image-view.js';
-import { changesOf } from './tree/provenance.js';
+import { changesOf, physicalPath } from './tree/provenance.js';
 
 export interface OpenImageOptions extends StackChoice {
   /** Picks from an index: `linux/arm64`. By default this machine's, or the only one there is. */
@@ -207,9 +207,9 @@ export class Image implements Disposable {
     }
   }
 
-  /** Which layers wrote, replaced or deleted a path, newest first; symlinks are not followed. */
+  /** Which layers wrote, replaced or deleted a path, newest first; symlinks on the way are followed, the last name is not. */
   versions(path: ImagePath): PathVersion[] {
-    return changesOf(this.view.stack, pathName(path)).map(({ layer, kind, type, sizeBytes }) => ({
+    return changesOf(this.view.stack, physicalPath(this.view, pathName(path))).map(({ layer, kind, type, sizeBytes }) => ({
       layer: this.layers.find(({ number }) => number === layer.number)!, // the stack's own
       change: kind,
       kind: kindOf(type),

@@ -23,7 +23,7 @@ export interface Layer {
   listNamed(dir: LayerDir, names: readonly Name[], into: Listing): void;
   /** One entry of a directory, without listing it: its type, a whiteout or a lower link; undefined where there is none. May touch the disk. */
   find(dir: LayerDir, name: Name): Found | undefined;
-  /** The number of the child directory `name`. PRE: `list` told it as a directory. Memory only. */
+  /** The number of the child directory `name`. PRE: `list` told it as a directory or a pass. Memory only. */
   directory(dir: LayerDir, name: Name, ref: number): LayerDir;
 
   /** The marks of a directory alone, without its names: isOpaque, redirect, isImpure. `into` is cleared before. */
@@ -74,7 +74,8 @@ export interface Place {
   ref: number;
 }
 
-/** What `find` tells: `type` is a d_type, or -1 for a whiteout, or -2 for a hard link to an object of the lower layers' view. */
+/** What `find` tells: `type` is a d_type, or -1 for a whiteout, -2 for a hard link to an object of the lower layers' view, or -3 for a
+ *  directory that is there for markers alone (see Listing.passes). */
 export interface Found {
   type: number;
   ino: number;
@@ -82,6 +83,7 @@ export interface Found {
 }
 export const foundWhiteout = -1;
 export const foundLink = -2;
+export const foundPass = -3;
 
 /** Bytes of a regular file: `size` bytes (`untilEnd` for a file on disk) from `start` of descriptor `fd`, or, with `extents`, the data parts of
  *  a sparse one. content.ts reads them. */
@@ -113,6 +115,10 @@ export class Listing {
    *  (names joined by '/'), to be looked up in the view of the layers below this one. */
   links: Name[] = [];
   linkTargets: Name[] = [];
+  /** Directories that hold markers and nothing else, not in `names`: they say what of a lower directory does not show, and are nothing
+   *  where no lower layer has one. */
+  passes: Name[] = [];
+  passRefs: number[] = [];
 
   clear(): void {
     this.isOpaque = false;
@@ -125,11 +131,18 @@ export class Listing {
     this.whiteouts.length = 0;
     this.links.length = 0;
     this.linkTargets.length = 0;
+    this.passes.length = 0;
+    this.passRefs.length = 0;
   }
 
   addLink(name: Name, target: Name): void {
     this.links.push(name);
     this.linkTargets.push(target);
+  }
+
+  addPass(name: Name, ref: number): void {
+    this.passes.push(name);
+    this.passRefs.push(ref);
   }
 
   add(name: Name, type: number, ino: number, ref: number): void {

@@ -10,7 +10,9 @@ export type Marker = { kind: 'whiteout'; name: Name } | { kind: 'opaque' } | { k
 
 export const whiteoutPrefix = '.wh.';
 export const opaqueName = '.wh..wh..opq' as Name;
-const aufsNames: readonly string[] = ['.wh..wh.plnk', '.wh..wh.aufs', '.wh..wh.orph'];
+/** Where AUFS keeps files with several names. */
+export const aufsLinksName = '.wh..wh.plnk' as Name;
+const aufsNames: readonly string[] = [aufsLinksName, '.wh..wh.aufs', '.wh..wh.orph'];
 
 /** The marker that the base name stands for, or undefined for an ordinary name. Decides by the name only (W-1).
  *  FsError EBADMSG: `.wh.`, `.wh..` and `.wh...`, which name nothing (W-5). */

@@ -27,6 +27,10 @@ function directory(layer: Layer, dir: LayerDir, path: string, lines: TreeLine[],
   listing.links.forEach((name, i) => {
     lines.push({ kind: 'link', path: below(name), target: `/${listing.linkTargets[i]}`, xattrs: new Map() });
   });
+  // Directories for markers alone are directories of the layer, though they make none in a view.
+  listing.passes.forEach((name, i) => {
+    directory(layer, layer.directory(dir, name, listing.passRefs[i]!), below(name), lines, first);
+  });
   listing.names.forEach((name, i) => {
     const ref = listing.refs[i]!;
     if (listing.types[i] === dirType.dir) directory(layer, layer.directory(dir, name, ref), below(name), lines, first);

@@ -4,7 +4,7 @@ import { PlyfsError } from '../../base/errors.js';
 import { dirType, kindName } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
 import type { ImageView } from '../../image/tree/image-view.js';
-import { changesOf, type PathChange } from '../../image/tree/provenance.js';
+import { changesOf, type PathChange, physicalPath } from '../../image/tree/provenance.js';
 import { newCommand } from '../command.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
 import { tableText } from '../table.js';
@@ -29,13 +29,13 @@ export const command = withImage(
     ['plyfs blame app.tar /etc/passwd', 'plyfs blame -r busybox /etc'],
   ),
 )
-  .argument('<path>', 'from the root of the image; symlinks are not followed')
+  .argument('<path>', 'from the root of the image; a symlink on the way is followed, the last name is not')
   .option('-r, --recursive', 'the newest change of each name below')
   .option('--no-trunc', 'whole digests and commands')
   .option('--json', 'print a JSON array')
   .action((image: string, path: string, options: Options) =>
     withView(image, options, (view) => {
-      const name = wordBytes(path);
+      const name = physicalPath(view, wordBytes(path));
       const blamed = options.recursive === true ? blameBelow(view, name) : [{ path: name, changes: changesOf(view.stack, name) }];
       if (options.recursive !== true && blamed[0]!.changes.length === 0) {
         throw new PlyfsError('ENOENT', `no layer of ${image} has ${path}`);

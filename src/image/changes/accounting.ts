@@ -118,6 +118,7 @@ class Accounting {
     const isDirectory = (index.columns.mode[entry]! & S_IFMT) === S_IFDIR;
     const existing = children.get(name);
     const merges = isDirectory && existing?.children !== undefined;
+    if (index.has(entry, flag.markers) && !merges) return;
     if (!(isDirectory && index.has(entry, flag.implied))) {
       if (existing === undefined) account.added++;
       else account.replaced++;

@@ -29,7 +29,7 @@ export function symlinkParentsOf(store: Store, image: StoredImage): LayerNote[] 
   const notes: LayerNote[] = [];
   for (const [position, { index, label }] of layers.entries()) {
     for (let entry = 1; entry < index.entries; entry++) {
-      if (!index.has(entry, flag.implied)) continue;
+      if (!index.has(entry, flag.implied) || index.has(entry, flag.markers)) continue;
       const path = index.path(entry);
       const object = below.walk(below.roots(position), path).object;
       if (object?.type !== dirType.lnk) continue;

@@ -55,6 +55,7 @@ export class StackedView extends TreeView {
     for (let i = 0; i < branches.count && branches.position(i) < this.above; i++) {
       listing.clear();
       this.stack[branches.position(i)]!.list(branches.dir(i), listing);
+      for (const name of listing.passes) if (this.child(directory, name) !== undefined) names.add(name);
       for (const list of [listing.names, listing.links, listing.whiteouts]) for (const name of list) names.add(name);
     }
     return names;

@@ -1,22 +1,23 @@
 /** Builds the index of a layer while its tar streams by: this file holds the rules by which entries become a tree.
  *
  *  - Names lose a leading / or ./; one that climbs out is refused (L-3). The last entry of a name wins; two directories merge (L-4).
- *  - A parent that no entry names is implied (L-5). One that is a file or symlink of this layer is replaced by a directory (L-7).
+ *  - What lies on the way to a name, and what is made there: tar-paths.ts.
  *  - A hard link takes the object that its target's name stands for now, or, if none does yet, at the end of the tar, or is kept as a
  *    link to the lower layers (L-8).
- *  - `.wh.` names are markers by their base name alone and act on lower layers only, in any order (W-1 to W-7). */
+ *  - `.wh.` names are markers by their base name alone and act on lower layers only, in any order (W-1 to W-7). They make nothing. */
 
 import { makeDevice } from '../../base/attributes.js';
-import { errnoOf } from '../../base/errors.js';
 import { type Limits, readLimits } from '../../base/limits.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from '../../base/mode.js';
 import { type Name, nameMax } from '../../base/name.js';
 import { badTar, entryOverLimit, shortPath, type TarEntry } from '../../tar/entry.js';
 import { TarParser } from '../../tar/parser.js';
-import { type Marker, markerOfName, whiteoutPrefix } from '../markers.js';
+import { whiteoutPrefix } from '../markers.js';
 import type { TarIndex } from './tar-index.js';
 import { flag } from './tar-index-format.js';
 import { layOut } from './tar-index-layout.js';
+import { markerOf } from './tar-markers.js';
+import { baseOf, directoryOf, TarPaths } from './tar-paths.js';
 import { Bytes, pendingLink, TarTree, type TreeExtras } from './tar-tree.js';
 
 const kinds = { file: S_IFREG, symlink: S_IFLNK, chr: S_IFCHR, blk: S_IFBLK, dir: S_IFDIR, fifo: S_IFIFO } as const;
@@ -36,13 +37,12 @@ export class TarIndexBuilder {
   readonly #xattrSets = new Map<string, number>();
   readonly #pending: number[] = [];
   readonly #warnings: string[] = [];
-  /** The directory of the last entry: tars name the children of one directory in a row. */
-  #lastPath: string | undefined = undefined;
-  #lastDir = 0;
+  readonly #paths: TarPaths;
 
   constructor(limits: Limits = readLimits()) {
     this.#limits = limits;
     this.#parser = new TarParser((entry) => this.#add(entry), limits);
+    this.#paths = new TarPaths(this.#tree, limits, (sentence) => this.#warn(sentence));
     this.#tree.addObject(S_IFDIR | 0o755, flag.implied);
   }
 
@@ -88,67 +88,19 @@ export class TarIndexBuilder {
       this.#fill(0, entry, S_IFDIR);
       return;
     }
-    const slash = path.lastIndexOf('/');
-    const parent = this.#directoryAt(slash < 0 ? '' : path.slice(0, slash), entry);
-    if (parent < 0) return;
-    const base = path.slice(slash + 1) as Name;
+    const base = baseOf(path);
     if (base.length > nameMax)
       throw badTar(entry.path, entry.headerAt, `a name of ${base.length} bytes, Linux allows ${nameMax}`);
     const marker = base.startsWith(whiteoutPrefix) ? markerOf(base, entry) : undefined;
+    if (marker?.kind === 'ignored') return;
+    const parent = this.#paths.directory(directoryOf(path), entry, marker === undefined ? 'entry' : 'marker');
+    if (parent < 0) return;
     if (marker === undefined) this.#addAt(parent, base, entry);
     else if (marker.kind === 'opaque') this.#tree.flags[parent]! |= flag.opaque;
-    else if (marker.kind === 'whiteout') {
+    else {
       this.#extras.whiteouts.dirs.push(parent);
       this.#extras.whiteouts.names.push(marker.name);
     }
-  }
-
-  /** The directory object at `path`, made if need be; -1 where the path goes through a leftover of AUFS (W-7). */
-  #directoryAt(path: string, entry: TarEntry): number {
-    if (path === this.#lastPath) return this.#lastDir;
-    let dir = 0;
-    let depth = 0;
-    for (let from = 0; from < path.length; ) {
-      const slash = path.indexOf('/', from);
-      const end = slash < 0 ? path.length : slash;
-      const name = path.slice(from, end) as Name;
-      if (++depth > this.#limits.depth) {
-        throw entryOverLimit(entry.path, entry.headerAt, `more than ${this.#limits.depth} directories deep`, 'depth');
-      }
-      if (name.length > nameMax)
-        throw badTar(entry.path, entry.headerAt, `a name of ${name.length} bytes, Linux allows ${nameMax}`);
-      if (name.startsWith(whiteoutPrefix)) {
-        if (markerOf(name, entry)?.kind === 'ignored') return -1;
-        throw badTar(entry.path, entry.headerAt, 'it lies under a name that begins with .wh.');
-      }
-      dir = this.#childDirectory(dir, name, entry);
-      from = end + 1;
-    }
-    this.#lastPath = path;
-    this.#lastDir = dir;
-    return dir;
-  }
-
-  #childDirectory(dir: number, name: Name, entry: TarEntry): number {
-    const tree = this.#tree;
-    const slot = tree.findSlot(dir, name);
-    if (slot < 0) {
-      const made = this.#implied();
-      tree.addSlot(dir, name, made);
-      return made;
-    }
-    const object = tree.slotObject[slot]!;
-    if (tree.isDirectory(object)) return object;
-    this.#warn(
-      `tar entry "${shortPath(entry.path)}" at byte ${entry.headerAt}: its parent "${shortPath(name)}" was no directory; one takes its place`,
-    );
-    const made = this.#implied();
-    tree.slotObject[slot] = made;
-    return made;
-  }
-
-  #implied(): number {
-    return this.#tree.addObject(S_IFDIR | 0o755, flag.implied);
   }
 
   #addAt(parent: number, name: Name, entry: TarEntry): void {
@@ -163,8 +115,7 @@ export class TarIndexBuilder {
     if (slot < 0) tree.addSlot(parent, name, object);
     else {
       tree.slotObject[slot] = object;
-      // A directory may be gone, and the last path with it.
-      if (tree.isDirectory(existing)) this.#lastPath = undefined;
+      this.#paths.forget();
     }
   }
 
@@ -225,11 +176,10 @@ export class TarIndexBuilder {
     const target = normalPath(entry.link);
     if (target === undefined || target === '')
       throw badTar(entry.path, entry.headerAt, `the hard link's target "${shortPath(entry.link)}" is not in the image`);
-    const object = tree.findPath(target);
+    const object = this.#paths.find(target);
     if (object < 0) {
       const link = tree.addObject(pendingLink, 0);
-      tree.data[link] = tree.targets.append(target);
-      tree.size[link] = target.length;
+      tree.setTarget(link, target);
       this.#pending.push(link);
       return link;
     }
@@ -251,11 +201,13 @@ export class TarIndexBuilder {
         object = known;
         break;
       }
-      const target = this.#targetOf(object);
+      const target = tree.targetOf(object);
       if ((tree.flags[object]! & walking) !== 0) throw badTar(target, this.#parser.position, 'hard links to it make a circle');
-      const next = tree.findPath(target);
+      const next = this.#paths.find(target);
       if (next < 0) {
         tree.flags[object]! |= flag.lowerLink;
+        const physical = this.#paths.physical(target);
+        if (physical !== target) tree.setTarget(object, physical);
         break;
       }
       if (tree.isDirectory(next)) throw badTar(target, this.#parser.position, 'a hard link to it, but it is a directory');
@@ -267,12 +219,6 @@ export class TarIndexBuilder {
       tree.flags[passed]! &= ~walking;
       bound.set(passed, object);
     }
-  }
-
-  #targetOf(link: number): Name {
-    const from = this.#tree.data[link]!;
-    // What append put there from a Name.
-    return this.#tree.targets.buffer.toString('latin1', from, from + this.#tree.size[link]!) as Name;
   }
 
   #warn(sentence: string): void {
@@ -315,12 +261,3 @@ export function normalPath(path: Name): Name | undefined {
 
 /** A part that is empty, `.` or `..`; also the empty path. */
 const oddPart = /(?:^|\/)\.{0,2}(?:\/|$)/;
-
-function markerOf(name: Name, entry: TarEntry): Marker | undefined {
-  try {
-    return markerOfName(name);
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    throw badTar(entry.path, entry.headerAt, `the marker ${name} names nothing`);
-  }
-}

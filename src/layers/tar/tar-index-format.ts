@@ -5,7 +5,7 @@ import { xxhash64 } from '../../base/xxhash.js';
 
 const magic = Buffer.from('plyfsix\0', 'latin1');
 /** Goes up with every change of the columns or of the rules that fill them: an index of another version is built anew. */
-const version = 1;
+const version = 2;
 
 type Kind = 'u8' | 'u16' | 'u32' | 'f64';
 const widths: Record<Kind, number> = { u8: 1, u16: 2, u32: 4, f64: 8 };
@@ -56,8 +56,9 @@ type Column = (typeof columns)[number];
 export type ColumnName = Column[0];
 export type Columns = { readonly [C in Column as C[0]]: Arrays[C[1]] };
 
-/** Bits of the column `flags`. A lower link's kind is unknown: its mode is 0 and its target a path of the image. */
-export const flag = { implied: 1, opaque: 2, multi: 4, xattrs: 8, sparse: 16, lowerLink: 32 } as const;
+/** Bits of the column `flags`. A lower link's kind is unknown: its mode is 0 and its target a path of the image. A directory for `markers`
+ *  is implied by nothing else: it shows only where a lower layer has a directory. 128 is the builder's own. */
+export const flag = { implied: 1, opaque: 2, multi: 4, xattrs: 8, sparse: 16, lowerLink: 32, markers: 64 } as const;
 
 /** magic, u32 version, u32 unused, u64 checksum of everything behind it, f64 length of the tar, then an f64 count for each column. */
 const checksumAt = 16;

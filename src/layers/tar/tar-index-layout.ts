@@ -4,12 +4,13 @@ import { S_IFDIR, S_IFMT } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
 import { TarIndex } from './tar-index.js';
 import { type ColumnName, type Columns, flag } from './tar-index-format.js';
-import type { TarTree, TreeExtras } from './tar-tree.js';
+import { noObject, type TarTree, type TreeExtras } from './tar-tree.js';
 
 const nobody = 0xffffffff;
 
 /** The sealed index of `tree`, whose tar had `archiveBytes`. */
 export function layOut(tree: TarTree, extras: TreeExtras, archiveBytes: number): TarIndex {
+  dropHidden(tree, extras);
   const order = orderOf(tree, extras);
   const whiteouts = whiteoutsOf(tree, extras, order);
   const groups = groupsOf(order);
@@ -22,6 +23,15 @@ export function layOut(tree: TarTree, extras: TreeExtras, archiveBytes: number):
   tree.targets.buffer.copy(index.columns.targets, 0, 0, tree.targets.length);
   extras.xattrBytes.buffer.copy(index.columns.xattrBytes, 0, 0, extras.xattrBytes.length);
   return index.seal();
+}
+
+/** A whiteout also hides what the layer has only for markers below that name. */
+function dropHidden(tree: TarTree, { whiteouts: { dirs, names } }: TreeExtras): void {
+  names.forEach((name, i) => {
+    const slot = tree.findSlot(dirs[i]!, name);
+    const object = slot < 0 ? noObject : tree.slotObject[slot]!;
+    if (object !== noObject && (tree.flags[object]! & flag.markers) !== 0) tree.slotObject[slot] = noObject;
+  });
 }
 
 /** The entries in their final order. The root is entry 0 and has no slot (`nobody`). */
@@ -70,13 +80,14 @@ function orderOf(tree: TarTree, extras: TreeExtras): Order {
   return order;
 }
 
-/** All slots grouped by the directory they lie in: those of directory object d are slots[start[d]] up to slots[start[d + 1]]. */
+/** All slots with an object, grouped by the directory they lie in: those of directory object d are slots[start[d]] up to slots[start[d + 1]]. */
 function slotsByParent(tree: TarTree): { start: Uint32Array; slots: Uint32Array } {
   const start = new Uint32Array(tree.objects + 2);
-  for (let slot = 0; slot < tree.slots; slot++) start[tree.slotParent[slot]! + 2]!++;
+  for (let slot = 0; slot < tree.slots; slot++) if (tree.slotObject[slot] !== noObject) start[tree.slotParent[slot]! + 2]!++;
   for (let object = 2; object < start.length; object++) start[object]! += start[object - 1]!;
   const slots = new Uint32Array(tree.slots);
-  for (let slot = 0; slot < tree.slots; slot++) slots[start[tree.slotParent[slot]! + 1]!++] = slot;
+  for (let slot = 0; slot < tree.slots; slot++)
+    if (tree.slotObject[slot] !== noObject) slots[start[tree.slotParent[slot]! + 1]!++] = slot;
   return { start, slots };
 }
 
@@ -120,7 +131,7 @@ function whiteoutsOf(tree: TarTree, extras: TreeExtras, order: Order): Whiteout[
     const dir = order.entryOf[object]!;
     if (dir === nobody) return;
     const slot = tree.findSlot(object, name);
-    if (slot < 0) result.push({ dir, name });
+    if (slot < 0 || tree.slotObject[slot] === noObject) result.push({ dir, name });
     else if (tree.isDirectory(tree.slotObject[slot]!)) {
       const replaced = tree.slotObject[slot]!;
       tree.flags[replaced] = (tree.flags[replaced]! & ~flag.implied) | flag.opaque;

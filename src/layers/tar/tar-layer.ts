@@ -10,6 +10,7 @@ import {
   type Content,
   type Found,
   foundLink,
+  foundPass,
   foundWhiteout,
   type Layer,
   type LayerDir,
@@ -63,16 +64,19 @@ export class TarLayer implements Layer {
 
   #listEntry(entry: number, name: Name, into: Listing): void {
     if (this.index.has(entry, flag.lowerLink)) into.addLink(name, this.index.target(entry));
+    else if (this.index.has(entry, flag.markers)) into.addPass(name, entry);
     else into.add(name, typeOfMode(this.index.columns.mode[entry]!), this.#inode(entry), entry);
   }
 
   find(dir: LayerDir, name: Name): Found | undefined {
     const entry = this.index.find(dir, name);
-    if (entry >= 0) {
-      const isLink = this.index.has(entry, flag.lowerLink);
-      return { type: isLink ? foundLink : typeOfMode(this.index.columns.mode[entry]!), ino: this.#inode(entry), ref: entry };
-    }
+    if (entry >= 0) return { type: this.#foundType(entry), ino: this.#inode(entry), ref: entry };
     return this.index.hasWhiteout(dir, name) ? { type: foundWhiteout, ino: 0, ref: 0 } : undefined;
+  }
+
+  #foundType(entry: number): number {
+    if (this.index.has(entry, flag.lowerLink)) return foundLink;
+    return this.index.has(entry, flag.markers) ? foundPass : typeOfMode(this.index.columns.mode[entry]!);
   }
 
   listMarks(dir: LayerDir, into: Listing): void {

@@ -7,6 +7,9 @@ import { S_IFDIR, S_IFMT } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
 import type { SparseExtent } from '../../tar/entry.js';
 
+/** What a slot stands for that is no name of the layer after all. */
+export const noObject = 0xffffffff;
+
 /** Kind bits of an object that is a hard link whose target had not come yet. */
 export const pendingLink = 0;
 
@@ -117,18 +120,16 @@ export class TarTree {
     return slot;
   }
 
-  /** The object at a normal path ('' is the root), -1 if there is none. */
-  findPath(path: Name): number {
-    let object = 0;
-    for (let from = 0; from < path.length; ) {
-      const slash = path.indexOf('/', from);
-      const end = slash < 0 ? path.length : slash;
-      const slot = this.isDirectory(object) ? this.findSlot(object, path.slice(from, end) as Name) : -1;
-      if (slot < 0) return -1;
-      object = this.slotObject[slot]!;
-      from = end + 1;
-    }
-    return object;
+  /** Of a symlink, or the path of a pending link. */
+  targetOf(object: number): Name {
+    const from = this.data[object]!;
+    // What append put there from a Name.
+    return this.targets.buffer.toString('latin1', from, from + this.size[object]!) as Name;
+  }
+
+  setTarget(object: number, target: Name): void {
+    this.data[object] = this.targets.append(target);
+    this.size[object] = target.length;
   }
 
   #isName(slot: number, name: Name): boolean {

@@ -3,7 +3,7 @@
 
 import { dirType } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
-import { foundLink, foundWhiteout, type Layer, Listing, type Place } from '../layer.js';
+import { foundLink, foundPass, foundWhiteout, type Layer, Listing, type Place } from '../layer.js';
 import { Branches } from './branches.js';
 
 /** An object that is no directory, found at the end of a path. */
@@ -41,6 +41,7 @@ export class Below {
   /** One step of walk on the way to `path`. A directory's own redirect says where the layers below it go on, as in the kernel. */
   private step(branches: Branches, wanted: Name, path: Name): { branches: Branches; object?: BelowObject } {
     const next = Branches.none();
+    const waiting = Branches.none();
     const marks = new Listing();
     let name = wanted;
     for (let i = 0; i < branches.count; i++) {
@@ -51,6 +52,8 @@ export class Below {
       const found = layer.find(dir, name);
       if (found?.type === dirType.dir) {
         const child = layer.directory(dir, name, found.ref);
+        next.addAll(waiting);
+        waiting.cut(0);
         next.add(position, child);
         layer.listMarks(child, marks);
         if (marks.isOpaque) break;
@@ -59,6 +62,8 @@ export class Below {
           break;
         }
         name = marks.redirect ?? name;
+      } else if (found?.type === foundPass) {
+        (next.count === 0 ? waiting : next).add(position, layer.directory(dir, name, found.ref));
       } else if (found !== undefined) {
         if (next.count === 0 && found.type === foundLink) {
           // A link to a layer further down: its target is no directory (L-8).

@@ -19,6 +19,13 @@ export class Branches {
     return new Branches([position, dir]);
   }
 
+  /** Those of `above`, which becomes part of it, and a branch below them. */
+  static on(above: Branches | undefined, position: number, dir: LayerDir): Branches {
+    if (above === undefined) return Branches.of(position, dir);
+    above.add(position, dir);
+    return above;
+  }
+
   get count(): number {
     return this.words.length >> 1;
   }
@@ -55,6 +62,11 @@ export class Branches {
   /** The topmost `count` stay. */
   cut(count: number): void {
     this.words.length = 2 * count;
+  }
+
+  /** A copy of branch `first` and what is below it. */
+  from(first: number): Branches {
+    return new Branches(this.words.slice(2 * first));
   }
 
   /** Those of the layers below the one at `position`. */

@@ -5,7 +5,7 @@
 import { PlyfsError } from '../../base/errors.js';
 import { dirType } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
-import { type Layer, Listing } from '../layer.js';
+import { foundPass, type Layer, Listing } from '../layer.js';
 import { Below } from './below.js';
 
 interface LinkedFile {
@@ -89,12 +89,14 @@ function hidesPath(layer: Layer, path: Name): boolean {
   const names = path.split('/') as Name[]; // parts of a Name are Names
   const marks = new Listing();
   let dir = layer.root;
-  for (const name of names) {
+  for (const [at, name] of names.entries()) {
     layer.listMarks(dir, marks);
     if (marks.isOpaque) return true;
     const found = layer.find(dir, name);
     if (found === undefined) return false;
-    if (found.type !== dirType.dir || layer.hides(dir, name)) return true;
+    const isPass = found.type === foundPass;
+    if ((found.type !== dirType.dir && !isPass) || layer.hides(dir, name)) return true;
+    if (isPass && at === names.length - 1) return false;
     dir = layer.directory(dir, name, found.ref);
   }
   return true;

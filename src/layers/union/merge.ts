@@ -2,7 +2,8 @@
  *
  *  Rule (OCI layer.md, Linux overlayfs.rst): from the top, the first layer that has a name decides its kind; directories merge with the
  *  directories of the same name below until a whiteout, a non-directory or an opaque directory closes the name. Whiteouts and opaque
- *  marks act on lower layers only, whatever else the same layer holds. A redirect names where the lower part is. */
+ *  marks act on lower layers only, whatever else the same layer holds. They make nothing: a directory that a layer has for markers alone
+ *  waits for a directory of a lower layer to act on. A redirect names where the lower part is. */
 
 import { dirType } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
@@ -31,6 +32,9 @@ export interface UnionOptions {
   onDrop?: (node: NodeIndex) => void;
 }
 
+/** By name the branches, as in Directory, of directories for markers alone that no directory of a lower layer has followed yet. */
+type Waiting = Map<Name, Branches>;
+
 export class Merge {
   private readonly layers: readonly Layer[];
   private readonly hasUpper: boolean;
@@ -55,6 +59,7 @@ export class Merge {
     this.claims.drop();
     let names = wanted;
     const passing: EntryIndex[] = [];
+    const waiting: Waiting = new Map();
     for (let i = 0; i < branches.count; i++) {
       const position = branches.position(i);
       const dir = branches.dir(i);
@@ -65,8 +70,10 @@ export class Merge {
       if (names === 'of the upper') names = this.listing.names.filter((_, at) => this.listing.types[at] === dirType.dir);
       this.options.counters.add('layerListings');
       if (position === 0 && this.hasUpper) directory.isImpure = this.listing.isImpure;
-      this.mergeListing(directory, position, dir, passing);
+      this.mergeListing(directory, position, dir, passing, waiting);
       if (this.listing.isOpaque) {
+        // Nothing is left to cut where the directory was merged before.
+        if (i + 1 < branches.count && !this.isSpelledOut(branches, i)) directory.covered = branches.from(i + 1);
         branches.cut(i + 1);
       } else if (this.listing.redirect !== undefined) {
         if (position === 0 && this.hasUpper) directory.isRedirected = true;
@@ -80,7 +87,7 @@ export class Merge {
   }
 
   /** Merges one layer's listing under what the layers above it gave. */
-  private mergeListing(directory: Directory, position: number, dir: LayerDir, passing: EntryIndex[]): void {
+  private mergeListing(directory: Directory, position: number, dir: LayerDir, passing: EntryIndex[], waiting: Waiting): void {
     const { tree, listing } = this;
     const { names } = tree;
     for (let i = 0; i < listing.names.length; i++) {
@@ -89,7 +96,7 @@ export class Merge {
       const ref = listing.refs[i]!;
       const entry = names.find(directory.node, name);
       if (entry === 0) {
-        tree.addEntry(directory, name, this.addNode(position, dir, i), 0);
+        tree.addEntry(directory, name, this.addNode(position, dir, i, waiting.get(name)), 0);
         continue;
       }
       if (names.has(entry, entryFlag.isClosed)) continue;
@@ -105,7 +112,30 @@ export class Merge {
     }
     for (let i = 0; i < listing.links.length; i++)
       this.mergeLink(directory, position, listing.links[i]!, listing.linkTargets[i]!);
+    listing.passes.forEach((name, i) => {
+      this.mergePass(directory, position, name, this.layers[position]!.directory(dir, name, listing.passRefs[i]!), waiting);
+    });
     for (const name of listing.whiteouts) this.mergeWhiteout(directory, position, name, passing);
+  }
+
+  private mergePass(directory: Directory, position: number, name: Name, child: LayerDir, waiting: Waiting): void {
+    const { names, nodes } = this.tree;
+    const entry = names.find(directory.node, name);
+    if (entry === 0) {
+      const above = waiting.get(name) ?? Branches.none();
+      above.add(position, child);
+      waiting.set(name, above);
+      return;
+    }
+    const isOver = names.has(entry, entryFlag.isClosed | entryFlag.isPassing) || names.node(entry) === 0;
+    if (isOver || !nodes.isDirectory(names.node(entry))) return;
+    this.tree.directory(names.node(entry)).branches.add(position, child);
+  }
+
+  /** Whether one of the branches up to `last` has an entry of its own for the directory. */
+  private isSpelledOut(branches: Branches, last: number): boolean {
+    for (let i = 0; i <= last; i++) if (!this.layers[branches.position(i)]!.isImplied(branches.dir(i))) return true;
+    return false;
   }
 
   /** A hard link of layer `position` to an object of the view below it (L-8): the name shows that object, and is one more of its names. */
@@ -142,8 +172,8 @@ export class Merge {
     }
   }
 
-  /** A node for entry `i` of the listing. */
-  private addNode(position: number, dir: LayerDir, i: number): NodeIndex {
+  /** A node for entry `i` of the listing; a directory's first branches are `above`. */
+  private addNode(position: number, dir: LayerDir, i: number, above?: Branches): NodeIndex {
     const { listing, tree } = this;
     const name = listing.names[i]!;
     const type = listing.types[i]!;
@@ -153,7 +183,8 @@ export class Merge {
     const ref = listing.refs[i]!;
     const node =
       type === dirType.dir
-        ? tree.addDirectory(type, position, ino, Branches.of(position, this.layers[position]!.directory(dir, name, ref))).node
+        ? tree.addDirectory(type, position, ino, Branches.on(above, position, this.layers[position]!.directory(dir, name, ref)))
+            .node
         : tree.nodes.add(type, position, ref, ino);
     if (isUpper) tree.nodes.setFlag(node, nodeFlag.isUpper | (origin === undefined ? 0 : nodeFlag.hasOrigin));
     if (origin !== undefined) this.claims.add(node, dir, name, origin);

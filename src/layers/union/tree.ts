@@ -2,7 +2,7 @@
  *  Pure bookkeeping: it touches no layer. Filled by merge.ts a directory at a time; changed by overlay/. */
 
 import type { Name } from '../../base/name.js';
-import type { Branches } from './branches.js';
+import { Branches } from './branches.js';
 import { type EntryIndex, entryFlag, NameTable } from './name-table.js';
 import { type NodeIndex, NodeTable, nodeFlag } from './node-table.js';
 
@@ -12,6 +12,9 @@ const holesMax = 64;
 const positionMax = 2 ** 32 - 8;
 
 /** A directory of the view. */
+/** Most directories cover nothing: one for all. Never changed. */
+const noBranches = Branches.none();
+
 export class Directory {
   /** The names below are all there are. */
   isLoaded = false;
@@ -36,6 +39,8 @@ export class Directory {
   isImpure = false;
   /** The upper directory's lower part is that of another path (overlay.redirect). Known when loaded. */
   isRedirected = false;
+  /** Branches that an opaque mark hides where no layer down to the mark spells the directory out: its attributes are still theirs. */
+  covered = noBranches;
 
   constructor(
     readonly node: NodeIndex,

@@ -5,7 +5,7 @@ import { Attributes } from '../../base/attributes.js';
 import { dirType, kindName } from '../../base/mode.js';
 import { type Name, nameMax } from '../../base/name.js';
 import type { Counters } from '../../observe/counters.js';
-import { foundLink, foundWhiteout, type Layer, type LayerDir, type Place } from '../layer.js';
+import { foundLink, foundPass, foundWhiteout, type Layer, type LayerDir, type Place } from '../layer.js';
 import { Below } from './below.js';
 import { Claims } from './claims.js';
 import { InodeNumbers } from './inode-numbers.js';
@@ -198,11 +198,13 @@ export class Union {
 
   /** The topmost layer that spells the directory out decides on its attributes (L-5). */
   spelledOut(directory: Directory): { position: number; dir: LayerDir } {
-    const { branches } = directory;
-    let at = 0;
-    while (at < branches.count && this.layers[branches.position(at)]!.isImplied(branches.dir(at))) at++;
-    if (at === branches.count) at = 0;
-    return { position: branches.position(at), dir: branches.dir(at) };
+    for (const branches of [directory.branches, directory.covered]) {
+      for (let i = 0; i < branches.count; i++) {
+        const position = branches.position(i);
+        if (!this.layers[position]!.isImplied(branches.dir(i))) return { position, dir: branches.dir(i) };
+      }
+    }
+    return { position: directory.branches.position(0), dir: directory.branches.dir(0) };
   }
 
   /** What the last statNode read, inode number in the layer and birth time included. */
@@ -237,7 +239,8 @@ export class Union {
     const { branches } = directory;
     for (let i = 0; i < branches.count; i++) {
       const found = this.layers[branches.position(i)]!.find(branches.dir(i), name);
-      if (found !== undefined) versions.push({ label: this.labelOf(branches.position(i)), kind: kindOfFound(found.type) });
+      if (found !== undefined && found.type !== foundPass)
+        versions.push({ label: this.labelOf(branches.position(i)), kind: kindOfFound(found.type) });
     }
     return versions;
   }

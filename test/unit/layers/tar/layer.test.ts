@@ -69,12 +69,26 @@ const cases: [string, RawEntry[], string][] = [
     'file d/y = 2',
   ],
   [
-    'a symlink that is used as a directory is replaced by one (L-7)',
+    'a symlink of the same layer that is used as a directory is followed, within the root',
     [
       { name: 'l', type: '2', link: '/etc' },
       { name: 'l/passwd', data: 'mine' },
+      { name: 'out', type: '2', link: '../../up' },
+      { name: 'out/x', data: '1' },
     ],
-    'file l/passwd = mine',
+    'symlink l -> /etc; file etc/passwd = mine; symlink out -> ../../up; file up/x = 1',
+  ],
+  [
+    'a marker is nothing where the layer has no directory, and below a symlink or a file',
+    [
+      { name: 'f', data: '1' },
+      { name: 'f/.wh.x' },
+      { name: 'f/y/.wh..wh..opq' },
+      { name: 'l', type: '2', link: 'd' },
+      { name: 'l/.wh.x' },
+      { name: 'd/', type: '5' },
+    ],
+    'file f = 1; symlink l -> d; dir d',
   ],
   ['a directory header of V7 is a file with a slash', [{ name: 'd/', type: '\0', magic: 'v7', mode: 0o755 }], 'dir d'],
   [
@@ -147,9 +161,9 @@ const cases: [string, RawEntry[], string][] = [
     'dir d; opaque d; file d/x = 1; dir e; opaque e',
   ],
   [
-    'a whiteout and whiteouts below it (W-6)',
-    [{ name: '.wh.foo' }, { name: 'foo/.wh.bar' }],
-    'dir foo; opaque foo; whiteout foo/bar',
+    'a whiteout and whiteouts below it, before or after: the whiteout alone (W-6)',
+    [{ name: '.wh.foo' }, { name: 'foo/.wh.bar' }, { name: 'bar/x/.wh.y' }, { name: '.wh.bar' }],
+    'whiteout foo; whiteout bar',
   ],
   [
     'an opaque mark works in any order and needs no directory entry (W-3)',
