@@ -1,17 +1,18 @@
 /** `plyfs cp`: files between a container and this machine, by docker's rules. Reading goes through the merged tree, writing through the
  *  mount where the container is mounted, otherwise into its upper. */
 
-import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { FsError, PlyfsError } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
 import { type Name, nameFromText, textFromName } from '../base/name.js';
-import { openContainer, openDirectoryTree } from '../image/find/open-tree.js';
+import { openContainer } from '../image/find/open-tree.js';
 import type { NodeNumber, TreeView } from '../image/tree/tree-view.js';
 import { type Container, getContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 import { mountOf } from './containers.js';
 import { UpperTarget } from './cp-into-upper.js';
+import { destinationOf, directoryAt, endHere, findIn, localSource, placeOf, type Source, sourceOf } from './cp-places.js';
 import { openTarStream, tarOfNode } from './cp-tar.js';
 import { type CopyTarget, DiskTarget } from './cp-target.js';
 import { flushUpper } from './flush.js';
@@ -48,18 +49,11 @@ export async function copyFiles(
   if (from.container !== undefined) {
     const container = getContainer(store, from.container);
     if (destination === '-') return copyToTar(container, from.path, store, options, streams.write);
-    return copyOut(container, from.path, to.path, store, options);
+    return copyOut(container, from.path, endHere(to.path), store, options);
   }
   const container = getContainer(store, to.container ?? '');
   if (source === '-') return copyFromTar(container, to.path, store, streams.input);
   return copyIn(container, localSource(from.path, options.follow), to.path, store, options);
-}
-
-/** docker's rule: what begins with a slash or a dot is a path here. */
-function placeOf(text: string): { container: string | undefined; path: string } {
-  const colon = text.indexOf(':');
-  if (/^[./]/.test(text) || colon <= 0) return { container: undefined, path: text };
-  return { container: text.slice(0, colon), path: text.slice(colon + 1) || '/' };
 }
 
 async function copyOut(container: Container, path: string, to: string, store: Store, options: CopyOptions): Promise<string[]> {
@@ -71,6 +65,8 @@ async function copyOut(container: Container, path: string, to: string, store: St
     const found = statSync(to, { throwIfNoEntry: false });
     const place = destinationOf(source, to, found === undefined ? undefined : found.isDirectory());
     const base = resolve(place.isInto ? to : dirname(resolve(to)));
+    if (statSync(base, { throwIfNoEntry: false })?.isDirectory() !== true)
+      throw new PlyfsError('ENOENT', `there is no directory ${base}`);
     const copy = new Copy(source.tree, new DiskTarget(base), options, process.geteuid?.() ?? 0, process.getegid?.() ?? 0);
     return copy.run(source, '' as Name, place.isInto ? undefined : nameFromText(basename(resolve(to))));
   } finally {
@@ -103,7 +99,20 @@ async function copyFromTar(container: Container, to: string, store: Store, input
   if (isDirectory !== true) throw new PlyfsError('ENOTDIR', `container ${container.name} has no directory ${to} for the tar`);
   const { tree, close } = await openTarStream(store, input);
   const source = { tree, node: tree.root, name: '' as Name, isDirectory: true, isContents: true, path: 'the tar' };
-  return copyIn(container, { source, close }, to, store, { keepsOwners: true, follow: false });
+  const view = await openContainer(store, container);
+  try {
+    // A tar that names bin/tool says nothing of bin: where that is a symlink, tar goes through it.
+    const options = { keepsOwners: true, follow: false, through: (path: Name) => directoryAt(view.tree, path) };
+    return await copyIn(container, { source, close }, to, store, options);
+  } finally {
+    view.close();
+  }
+}
+
+/** What is asked of a copy. */
+interface Wishes extends CopyOptions {
+  /** Where a directory that nothing describes goes when a symlink has its name: the directory that the symlink leads to, if any. */
+  readonly through?: (path: Name) => Name | undefined;
 }
 
 async function copyIn(
@@ -111,7 +120,7 @@ async function copyIn(
   local: { source: Source; close: () => void },
   to: string,
   store: Store,
-  options: CopyOptions,
+  options: Wishes,
 ): Promise<string[]> {
   try {
     await flushUpper(container.upper);
@@ -128,81 +137,13 @@ async function copyIn(
   }
 }
 
-interface Source {
-  readonly tree: TreeView;
-  readonly node: NodeNumber;
-  readonly name: Name;
-  readonly isDirectory: boolean;
-  /** `dir/.`: what is in it, not the directory. */
-  readonly isContents: boolean;
-  readonly path: string;
-}
-
-function sourceOf(tree: TreeView, node: NodeNumber, path: string): Source {
-  const isDirectory = tree.type(node) === dirType.dir;
-  if (!isDirectory && (path.endsWith('/') || path.endsWith('/.'))) throw new PlyfsError('ENOTDIR', `${path} is not a directory`);
-  const name = nameFromText(basename(resolve('/', path)));
-  return { tree, node, name, isDirectory, isContents: isDirectory && (path.endsWith('/.') || name === ''), path };
-}
-
-/** A file of this machine as the child of a tree: its directory's. */
-function localSource(path: string, follow: boolean): { source: Source; close: () => void } {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) throw new PlyfsError('ENOENT', `there is no ${path}`);
-  const real = follow || path.endsWith('/') || path.endsWith('/.') ? realpathSync(path) : resolve(path);
-  const isDirectory = statSync(real, { throwIfNoEntry: false })?.isDirectory() === true && !lstatSync(real).isSymbolicLink();
-  const opened = openDirectoryTree(isDirectory ? real : dirname(real));
-  const node = isDirectory ? opened.tree.root : opened.tree.get(nameFromText(basename(real)), false);
-  const source = sourceOf(opened.tree, node, path);
-  return { source: { ...source, name: nameFromText(basename(resolve(path))) }, close: () => opened.close() };
-}
-
-/** Where a path of a container leads, its symlinks followed within the container. `isDirectory` undefined: there is nothing yet. */
-async function findIn(
-  store: Store,
-  container: Container,
-  path: string,
-): Promise<{ isDirectory: boolean | undefined; parent: Name; name: Name }> {
-  const opened = await openContainer(store, container);
-  try {
-    const { tree } = opened;
-    const node = tree.find(nameFromText(path));
-    if (node !== undefined) {
-      const names = tree.pathOf(node);
-      return {
-        isDirectory: tree.type(node) === dirType.dir,
-        parent: names.slice(0, -1).join('/') as Name,
-        name: names.at(-1) ?? ('' as Name),
-      };
-    }
-    const absolute = resolve('/', path);
-    const parent = tree.find(nameFromText(dirname(absolute)));
-    if (parent === undefined || tree.type(parent) !== dirType.dir) {
-      throw new PlyfsError('ENOENT', `container ${container.name} has no directory ${dirname(absolute)}`);
-    }
-    return { isDirectory: undefined, parent: tree.pathOf(parent).join('/') as Name, name: nameFromText(basename(absolute)) };
-  } finally {
-    opened.close();
-  }
-}
-
-/** docker's table: into a directory that is there, over a file, or under a new name. */
-function destinationOf(source: Source, to: string, isDirectory: boolean | undefined): { isInto: boolean } {
-  if (isDirectory === undefined && to.endsWith('/') && !source.isDirectory)
-    throw new PlyfsError('ENOENT', `there is no directory ${to}`);
-  if (isDirectory === false && source.isDirectory)
-    throw new PlyfsError('copy', `${to} is a file: the directory ${source.path} cannot replace it`);
-  if (isDirectory === false && to.endsWith('/')) throw new PlyfsError('ENOTDIR', `${to} is not a directory`);
-  return { isInto: isDirectory === true };
-}
-
 class Copy {
   private readonly warnings: string[] = [];
 
   constructor(
     private readonly tree: TreeView,
     private readonly target: CopyTarget,
-    private readonly options: CopyOptions,
+    private readonly options: Wishes,
     private readonly uid: number,
     private readonly gid: number,
   ) {}
@@ -212,8 +153,8 @@ class Copy {
     try {
       const directory = this.target.openDirectory(path);
       try {
-        if (name === undefined && source.isContents) this.contents(source.node, directory);
-        else this.object(source.node, directory, name ?? source.name);
+        if (name === undefined && source.isContents) this.contents(source.node, directory, path);
+        else this.object(source.node, directory, path, name ?? source.name);
       } finally {
         this.target.closeDirectory(directory);
       }
@@ -226,19 +167,27 @@ class Copy {
     }
   }
 
-  private contents(node: NodeNumber, directory: number): void {
-    for (const { name, node: child } of this.tree.list(node)) this.object(child, directory, name);
+  /** `path` is that of `directory`, without symlinks. */
+  private contents(node: NodeNumber, directory: number, path: Name): void {
+    for (const { name, node: child } of this.tree.list(node)) this.object(child, directory, path, name);
   }
 
-  private object(node: NodeNumber, directory: number, name: Name): void {
+  private object(node: NodeNumber, directory: number, above: Name, name: Name): void {
     const type = this.tree.type(node);
     const there = this.target.typeOf(directory, name);
+    const path = (above === '' ? name : `${above}/${name}`) as Name; // Names and a slash
+    const led =
+      there === dirType.lnk && type === dirType.dir && this.tree.isImplied(node) ? this.options.through?.(path) : undefined;
+    if (led !== undefined) {
+      this.through(node, led);
+      return;
+    }
     if (there !== undefined && (there === dirType.dir) !== (type === dirType.dir)) {
       const [old, fresh] = there === dirType.dir ? ['directory', 'file'] : ['file', 'directory'];
       throw new PlyfsError('copy', `${textFromName(name)} is a ${old} there: a ${fresh} cannot replace it`);
     }
     if (type === dirType.dir) {
-      this.directory(node, directory, name, there !== undefined);
+      this.directory(node, directory, name, path, there !== undefined);
       return;
     }
     if (there !== undefined) this.target.remove(directory, name);
@@ -247,15 +196,24 @@ class Copy {
   }
 
   /** A directory that is there keeps its attributes. */
-  private directory(node: NodeNumber, directory: number, name: Name, isThere: boolean): void {
+  private directory(node: NodeNumber, directory: number, name: Name, path: Name, isThere: boolean): void {
     if (!isThere) this.target.makeDirectory(directory, name);
     const inner = this.target.enter(directory, name);
     try {
-      this.contents(node, inner);
+      this.contents(node, inner, path);
     } finally {
       this.target.closeDirectory(inner);
     }
     if (!isThere) this.finish(node, dirType.dir, directory, name);
+  }
+
+  private through(node: NodeNumber, path: Name): void {
+    const directory = this.target.openDirectory(path);
+    try {
+      this.contents(node, directory, path);
+    } finally {
+      this.target.closeDirectory(directory);
+    }
   }
 
   private make(node: NodeNumber, type: number, directory: number, name: Name): void {

@@ -174,6 +174,39 @@ test(
   }),
 );
 
+test(
+  'cp goes through symlinks as docker does: those on the way, at its end, dangling ones, and those a tar says nothing of',
+  { skip: lacks('tar') },
+  withApp((stage) => {
+    ok(
+      stage,
+      'mkdir -p r/usr/bin r/etc; echo a > r/usr/bin/a; ln -s usr/bin r/bin; ln -s /etc/made r/dangling; ln -s usr/bin/a r/file',
+    );
+    ok(stage, 'ln -s none/x r/lost; $PLYFS import ./r links:1; mkdir src src/bin; echo t > src/bin/tool; echo new > f');
+    for (const [name, mount] of [
+      ['plain', ''],
+      ['mounted', '$PLYFS mount mounted mnt'],
+    ]) {
+      ok(stage, `$PLYFS create --name ${name} links:1; ${mount}`);
+      ok(
+        stage,
+        `tar -C src -c bin/tool | $PLYFS cp - ${name}:/; $PLYFS cp f ${name}:/dangling; $PLYFS cp -q f ${name}:/file; $PLYFS cp -aL f ${name}:bin/`,
+      );
+      assert.equal(
+        ok(stage, `$PLYFS diff ${name}`),
+        'C /etc\nA /etc/made\nC /usr\nC /usr/bin\nC /usr/bin/a\nA /usr/bin/f\nA /usr/bin/tool\n',
+      );
+      const lost = stage.sh(`export PLYFS_ROOT=$PWD/store; $PLYFS cp f ${name}:/lost`);
+      assert.deepEqual([lost.status, lost.stderr], [1, `plyfs: container ${name} has no directory /none\n`]);
+    }
+    // On this machine too.
+    ok(stage, 'ln -s there l; $PLYFS cp plain:/etc/made l; [ -L l ]; cmp f there; ln -s $PWD/nowhere/x l2');
+    const nowhere = stage.sh('export PLYFS_ROOT=$PWD/store; $PLYFS cp plain:/etc/made l2');
+    assert.deepEqual([nowhere.status, nowhere.stderr], [1, `plyfs: there is no directory ${stage.at('nowhere')}\n`]);
+    ok(stage, '$PLYFS umount mnt');
+  }),
+);
+
 /** A program that fills the files `first` and `second` of a mount in turn, by descriptors that stay open, until there is a file `stop`. */
 const writerInPlace = `const fs = require('fs'); const files = ['first', 'second'].map((name) => fs.openSync('mnt/' + name, 'w+'));
 for (let i = 0; !fs.existsSync('stop'); i++) { for (const fd of files) fs.writeSync(fd, Buffer.alloc(SIZE, String(i % 10)), 0, SIZE, 0);

@@ -15,6 +15,7 @@ export const command = newCommand(
   .argument('<destination>', 'the other of the two')
   .option('-a, --archive', 'keep owners')
   .option('-L, --follow-link', 'copy what a symlink named as the source points to')
+  .option('-q, --quiet', 'understood: there is no progress to leave out')
   .action(async (source: string, destination: string, options: { archive?: boolean; followLink?: boolean }) => {
     const choices = { keepsOwners: options.archive === true, follow: options.followLink === true };
     if (destination === '-') refuseTerminal('use a pipe');

@@ -251,6 +251,12 @@ export class TreeView {
     return { layer: this.union.layers[position]!, dir }; // positions are those of the layers
   }
 
+  /** Whether a directory is there for what is in it alone: no layer says anything of it (L-5). */
+  isImplied(node: NodeNumber): boolean {
+    const { layer, dir } = this.topOf(node);
+    return layer.isImplied(dir);
+  }
+
   /** The layer that the node's bytes, or a directory's attributes, come from. */
   protected sourceOf(node: NodeNumber): Layer {
     return this.type(node) === dirType.dir ? this.topOf(node).layer : this.union.locate(node).layer;
