@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 
 function repository(domain = registry.authority): Repository {
-  const session = new RegistrySession({ settings: stage.settings({}, { stallMs: 300 }) });
+  const session = new RegistrySession({ settings: stage.settings({}, { stallMs: 1000 }) });
   sessions.push(session);
   return session.repository({ domain, path: 'team/app' });
 }
@@ -108,7 +108,7 @@ const answers: readonly (readonly [name: string, rule: Rule, code: string, sente
     'a body that stalls each time',
     on(/manifests/, (_, response) => void response.writeHead(200, { 'Content-Length': 1000 }).write('{')),
     'registry-broken',
-    /sent nothing for 300 ms/,
+    /sent nothing for 1 s/,
   ],
   [
     'a manifest without end',
@@ -222,7 +222,7 @@ test('a host that is not there, refuses, is silent or speaks something else: one
     repository('[::1]:9').getManifest('1'),
   );
   const servers: readonly (readonly [answer: string | undefined, code: string, sentence: RegExp])[] = [
-    [undefined, 'registry-broken', /sent nothing for 300 ms/],
+    [undefined, 'registry-broken', /sent nothing for 1 s/],
     ['SSH-2.0-OpenSSH_9.2\r\n', 'registry-answer', /does not answer in HTTP/],
   ];
   for (const [answer, code, sentence] of servers) {
