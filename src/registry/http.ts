@@ -146,34 +146,38 @@ export class Http {
   private answerTo(request: ClientRequest, call: HttpCall, url: URL): Promise<IncomingMessage> {
     const { stallMs } = this.limits;
     return new Promise((resolve, reject) => {
-      let limitMs = stallMs;
-      const stall = (): void => {
-        request.destroy(new Trouble('stall', url.host, `${limitMs} ms`));
+      // Node tells of an end only once there is a connection, for which a proxy may let us wait.
+      const end = (error: unknown): void => {
+        reject(error);
+        request.destroy();
       };
-      let timer = setTimeout(stall, limitMs);
-      let isAnswered = false;
-      request.on('response', (message) => {
-        isAnswered = true;
+      const stall = (ms: number) => setTimeout(() => end(new Trouble('stall', url.host, `${ms} ms`)), ms);
+      const abort = (): void => end(call.signal?.reason);
+      let timer = stall(stallMs);
+      let isOver = false;
+      const over = (): void => {
+        isOver = true;
         clearTimeout(timer);
+        call.signal?.removeEventListener('abort', abort);
+      };
+      call.signal?.addEventListener('abort', abort);
+      request.on('close', over);
+      request.on('response', (message) => {
+        over();
         resolve(message);
       });
       request.on('error', (error) => {
-        clearTimeout(timer);
-        // Node's AbortError says nothing; the reason does.
-        reject(call.signal?.aborted === true ? call.signal.reason : atHost(error, url.host));
+        over();
+        reject(atHost(error, url.host));
       });
-      send(request, call.body, () => !isAnswered, timer).then(
+      send(request, call.body, () => !isOver, timer).then(
         () => {
-          if (isAnswered || call.answerMs === undefined) return;
+          if (isOver || call.answerMs === undefined) return;
           clearTimeout(timer);
-          limitMs = call.answerMs;
-          timer = setTimeout(stall, limitMs);
+          timer = stall(call.answerMs);
         },
-        (error: Error) => {
-          // What could not be read here is no fault of the network.
-          reject(error);
-          request.destroy();
-        },
+        // What could not be read here is no fault of the network.
+        end,
       );
     });
   }
@@ -197,7 +201,8 @@ async function send(
       return;
     }
     if (!request.write(chunk)) await drained(request);
-    timer.refresh();
+    // One that is over would begin anew.
+    if (goesOn()) timer.refresh();
   }
   if (!request.destroyed) request.end();
 }
