@@ -88,17 +88,22 @@ export class Catalog {
 
   /** The image whose ID is, or begins with, `text` (hex, with or without `sha256:`). PlyfsError `ambiguous` where several do. */
   findById(text: string): StoredImage | undefined {
+    return this.#begun(text, ({ id }) => id);
+  }
+
+  /** By the digest of its manifest, or the beginning of it after `sha256:`. PlyfsError `ambiguous`. */
+  findByManifest(text: string): StoredImage | undefined {
+    return text.startsWith('sha256:') ? this.#begun(text, ({ manifest }) => manifest) : undefined;
+  }
+
+  #begun(text: string, digestOf: (image: StoredImage) => Digest): StoredImage | undefined {
     const hex = text.startsWith('sha256:') ? text.slice('sha256:'.length) : text;
     if (!/^[0-9a-f]{1,64}$/.test(hex)) return undefined;
-    const found = [...this.images.values()].filter((image) => hexOf(image.id).startsWith(hex));
+    const found = [...this.images.values()].filter((image) => hexOf(digestOf(image)).startsWith(hex));
     if (found.length > 1) {
       throw new PlyfsError('ambiguous', `${found.length} images have an ID that begins with ${text}: give more characters`);
     }
     return found[0];
-  }
-
-  findByManifest(digest: Digest): StoredImage | undefined {
-    return [...this.images.values()].find((image) => image.manifest === digest);
   }
 }
 

@@ -14,6 +14,7 @@ export interface Resolved {
 /** undefined where the store has no such image. A name goes before an ID prefix that looks the same, as in docker.
  *  PlyfsError `reference`, `ambiguous`. */
 export function findImage(catalog: Catalog, text: string): Resolved | undefined {
+  if (/^@sha256:[0-9a-f]+$/.test(text)) return byId(catalog, text.slice(1));
   if (/^(sha256:)?[0-9a-f]{64}$/.test(text)) return byId(catalog, text);
   if (/^sha256:[0-9a-f]+$/.test(text)) return byId(catalog, text);
   const named = findByName(catalog, text);
@@ -28,7 +29,7 @@ export function getImage(catalog: Catalog, text: string, what: Sought = 'image')
 }
 
 function byId(catalog: Catalog, text: string): Resolved | undefined {
-  const image = catalog.findById(text) ?? (text.length > 64 ? catalog.findByManifest(text as Digest) : undefined); // compared only
+  const image = catalog.findById(text) ?? catalog.findByManifest(text);
   return image === undefined ? undefined : { image, name: undefined };
 }
 

@@ -3,7 +3,7 @@
 import { type Digest, hexOf, shortId } from '../../base/digest.js';
 import { PlyfsError } from '../../base/errors.js';
 import { noSuchImageIn } from '../../oci/no-such-image.js';
-import { canonicalText, familiarText, parseReference, withDefaultTag } from '../../oci/reference.js';
+import { canonicalText, familiarText, parseReference, repositoryOf, withDefaultTag } from '../../oci/reference.js';
 
 export interface Candidate {
   /** Canonical references. */
@@ -34,7 +34,14 @@ function fits(candidate: Candidate, name: string): boolean {
   const hex = text.startsWith('sha256:') ? text.slice(7) : text;
   if (/^[0-9a-f]{4,64}$/.test(hex) && candidate.digests.some((digest) => hexOf(digest).startsWith(hex))) return true;
   if (hex !== text || hex.length === 64) return false;
+  const [, repository, digest] = /^([^@]+)@(sha256:[0-9a-f]{64})$/.exec(text) ?? [];
+  if (repository !== undefined) return fits(candidate, `@${digest}`) && candidate.names.some((one) => isOf(repository, one));
   return candidate.names.includes(canonicalText(withDefaultTag(parseReference(text))));
+}
+
+/** Whether `canonical` is a name in the repository that `text` (with a tag or not) names. */
+function isOf(text: string, canonical: string): boolean {
+  return repositoryOf(parseReference(text)) === repositoryOf(parseReference(canonical));
 }
 
 /** The most that a sentence names. */

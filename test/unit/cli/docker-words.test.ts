@@ -112,10 +112,13 @@ test('the beginning of a digest, and name@digest, go wherever an ID goes', () =>
     'tag NAME x:1',
     'ps -f ancestor=NAME',
   ];
-  for (const name of [short, `app:1@${manifest}`]) {
+  plyfs('plyfs save -o both.tar app:1');
+  for (const name of [short, `app:1@${manifest}`, manifest.slice(0, 19), `@${manifest}`]) {
     const found = plyfs(
       commands.map((command) => `plyfs ${command.replace('NAME', name)} >/dev/null || echo "${command}"`).join('\n'),
     );
     assert.deepEqual([found.stdout, found.stderr], ['', ''], name);
   }
+  const names = [short, `app@${id}`, `@${id}`].map((name) => `plyfs ls 'both.tar#${name}'`).join(' && ');
+  assert.equal(plyfs(names).stdout, 'etc\netc\netc\n');
 });
