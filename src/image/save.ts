@@ -121,7 +121,7 @@ function meant(catalog: Catalog, text: string): { image: StoredImage; names: str
 
 /** All names of the repository that `text` is, where it has neither tag nor digest and is no ID. */
 function tagsOf(catalog: Catalog, text: string): string[] {
-  if (/^[0-9a-f]{1,64}$/.test(text) && findImage(catalog, text)?.name === undefined) return [];
+  if (/^(@?sha256:|)[0-9a-f]+$/.test(text) && findImage(catalog, text)?.name === undefined) return [];
   if (text.startsWith('sha256:')) return [];
   const reference = parseReference(text);
   if (reference.tag !== undefined || reference.digest !== undefined) return [];
