@@ -47,8 +47,6 @@ export const markerFormats = {
   oci: { name: 'oci', prefix: '', whiteout: 'file' },
 } as const satisfies Record<string, MarkerFormat>;
 
-/** Prefixes under which private xattrs are read, whatever the upper writes. */
-export const privatePrefixes = ['trusted.overlay.', 'user.overlay.', 'user.fuseoverlayfs.'] as const;
 /** Private xattr of an upper's root: files whose names begin with `.wh.` are files there (wh_names=allow), not whiteouts. */
 export const whNamesKey = 'plyfs.wh_names';
 /** Private xattr of a directory: names that begin with `.wh.` are ordinary in it, as it is part of the upper of an overlay whose whiteouts they
@@ -56,32 +54,54 @@ export const whNamesKey = 'plyfs.wh_names';
 export const whDirectoryKey = 'plyfs.wh_directory';
 const overrideStat = 'user.containers.override_stat';
 
-/** The private part of an xattr name (`opaque` of `trusted.overlay.opaque`), undefined for any other xattr (D-3). */
-export function privateKey(xattr: Name): string | undefined {
-  for (const prefix of privatePrefixes) if (xattr.startsWith(prefix)) return xattr.slice(prefix.length);
-  return undefined;
-}
+/** Which xattrs of layers are an overlay's own. The kernel reads one prefix, by the option userxattr: the attributes of the other are anybody's. */
+export class PrivateXattrs {
+  private constructor(readonly prefixes: readonly string[]) {}
 
-/** Whether an xattr of a layer must not show in the view. */
-export function isHiddenXattr(xattr: Name): boolean {
-  return xattr === overrideStat || privatePrefixes.some((prefix) => xattr.startsWith(prefix) && !isEscaped(xattr, prefix));
-}
+  private static readonly ofFuse = 'user.fuseoverlayfs.';
+  static readonly trusted = new PrivateXattrs(['trusted.overlay.', PrivateXattrs.ofFuse]);
+  static readonly user = new PrivateXattrs(['user.overlay.', PrivateXattrs.ofFuse]);
+  /** Of an upper of whatever overlay. */
+  static readonly any = new PrivateXattrs(['trusted.overlay.', 'user.overlay.', PrivateXattrs.ofFuse]);
 
-/** The name in the view of a stored xattr: `trusted.overlay.overlay.x` shows as `trusted.overlay.x` (OV-33). */
-export function viewXattr(stored: Name): Name {
-  for (const prefix of privatePrefixes) {
-    if (isEscaped(stored, prefix)) return (prefix + stored.slice(prefix.length + escapeMark.length)) as Name;
+  /** The private part of an xattr name (`opaque` of `trusted.overlay.opaque`), undefined for any other xattr (D-3). */
+  key(xattr: Name): string | undefined {
+    for (const prefix of this.prefixes) if (xattr.startsWith(prefix)) return xattr.slice(prefix.length);
+    return undefined;
   }
-  return stored;
+
+  /** Whether an xattr of a layer must not show in the view. */
+  hides(xattr: Name): boolean {
+    return xattr === overrideStat || this.prefixes.some((prefix) => xattr.startsWith(prefix) && !isEscaped(xattr, prefix));
+  }
+
+  /** The name in the view of a stored xattr: `trusted.overlay.overlay.x` shows as `trusted.overlay.x` (OV-33). */
+  inView(stored: Name): Name {
+    for (const prefix of this.prefixes) {
+      if (isEscaped(stored, prefix)) return (prefix + stored.slice(prefix.length + escapeMark.length)) as Name;
+    }
+    return stored;
+  }
+
+  /** The stored name of an xattr of the view: the reverse of inView. */
+  stored(view: Name): Name {
+    for (const prefix of this.prefixes) {
+      if (view.startsWith(prefix)) return (prefix + escapeMark + view.slice(prefix.length)) as Name;
+    }
+    return view;
+  }
 }
 
-/** The stored name of an xattr of the view: the reverse of viewXattr. */
-export function storedXattr(view: Name): Name {
-  for (const prefix of privatePrefixes) {
-    if (view.startsWith(prefix)) return (prefix + escapeMark + view.slice(prefix.length)) as Name;
-  }
-  return view;
+/** Those of an upper with markers of this format, and of all layers below it. */
+export function privatesOf({ prefix }: MarkerFormat): PrivateXattrs {
+  if (prefix === '') return PrivateXattrs.any; // it holds none
+  return prefix === markerFormats.overlay.prefix ? PrivateXattrs.trusted : PrivateXattrs.user;
 }
+
+/** Of an upper of whatever overlay, and of layers in images. */
+export const privateKey = (xattr: Name): string | undefined => PrivateXattrs.any.key(xattr);
+export const isHiddenXattr = (xattr: Name): boolean => PrivateXattrs.any.hides(xattr);
+export const viewXattr = (stored: Name): Name => PrivateXattrs.any.inView(stored);
 
 const escapeMark = 'overlay.';
 

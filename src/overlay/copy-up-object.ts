@@ -6,7 +6,6 @@ import type { Name } from '../base/name.js';
 import { DirectoryLayer } from '../layers/directory/directory-layer.js';
 import { encodeOrigin, type PlainOrigin } from '../layers/directory/origin.js';
 import type { Layer, LayerDir, Place } from '../layers/layer.js';
-import { isHiddenXattr } from '../layers/markers.js';
 import { type EntryIndex, entryFlag } from '../layers/union/name-table.js';
 import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
 import type { Directory } from '../layers/union/tree.js';
@@ -36,7 +35,7 @@ export class CopiedObjects {
 
   /** What the upper cannot hold (user.* on an odd file system, labels without rights) is left out, as cp -a does. */
   putXattr(made: Name, key: Name, value: Buffer): void {
-    if (isHiddenXattr(key)) return;
+    if (this.state.privateXattrs.hides(key)) return;
     try {
       setxattrAt(this.state.upper.workFd, made, key, value);
     } catch (error) {

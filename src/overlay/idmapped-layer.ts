@@ -6,6 +6,7 @@ import type { Name } from '../base/name.js';
 import type { Descriptors } from '../layers/directory/descriptors.js';
 import { DirectoryLayer } from '../layers/directory/directory-layer.js';
 import type { LayerDir } from '../layers/layer.js';
+import type { PrivateXattrs } from '../layers/markers.js';
 import { aclPrefix, mapAcl } from './acl.js';
 import type { Ids } from './ids.js';
 
@@ -14,8 +15,9 @@ export class IdmappedLayer extends DirectoryLayer {
     path: string,
     descriptors: Descriptors,
     private readonly ids: Ids,
+    privates: PrivateXattrs,
   ) {
-    super(path, path, descriptors);
+    super(path, path, descriptors, privates);
   }
 
   override stat(dir: LayerDir, name: Name, ref: number, out: Attributes): void {

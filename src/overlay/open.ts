@@ -7,10 +7,11 @@ import { DirectoryLayer } from '../layers/directory/directory-layer.js';
 import { Origins } from '../layers/directory/origins.js';
 import { Upper } from '../layers/directory/upper.js';
 import type { Layer } from '../layers/layer.js';
+import { PrivateXattrs } from '../layers/markers.js';
 import { Union } from '../layers/union/union.js';
 import type { Counters } from '../observe/counters.js';
 import { isIdmapped } from '../sys/mount.js';
-import { openDescriptors, raiseNofile, setUmask } from '../sys/process.js';
+import { openDescriptors, raiseNofile, readsTrusted, setUmask } from '../sys/process.js';
 import type { OverlayConfig } from './config.js';
 import { descriptorBudget } from './descriptor-budget.js';
 import { IdmappedLayer } from './idmapped-layer.js';
@@ -26,7 +27,8 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
   const budget = descriptorBudget(raiseNofile(), openDescriptors() + config.layers.length);
   const descriptors = new Descriptors(budget.directories);
   const upper = openUpper(config, descriptors);
-  const lower = layers ?? openLayers(config, descriptors);
+  const privates = upper?.privateXattrs ?? privatesOf(config);
+  const lower = layers ?? openLayers(config, descriptors, privates);
   const origins = upper === undefined ? undefined : new Origins(upper, lower);
   const union = new Union({
     layers: upper === undefined ? lower : [upper, ...lower],
@@ -36,7 +38,7 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
     ...(origins === undefined ? {} : { originOf: (dir, name) => origins.of(dir, name) }),
   });
   const files = new OpenFiles(union, upper, budget, config.accessTimes.files === 'never');
-  const state = new OverlayState(union, upper, files, config, counters);
+  const state = new OverlayState(union, upper, files, config, counters, privates);
   let isOpen = true;
   return new OverlayFs(state, () => {
     if (!isOpen) return;
@@ -48,11 +50,18 @@ export function openOverlay(config: OverlayConfig, counters: Counters, layers?: 
   });
 }
 
-function openLayers(config: OverlayConfig, descriptors: Descriptors): DirectoryLayer[] {
+/** Where no upper decides: the kernel's rule, as far as there is the right to read trusted ones. */
+function privatesOf(config: OverlayConfig): PrivateXattrs {
+  return config.userXattr === true || !readsTrusted() ? PrivateXattrs.user : PrivateXattrs.trusted;
+}
+
+function openLayers(config: OverlayConfig, descriptors: Descriptors, privates: PrivateXattrs): DirectoryLayer[] {
   const mapsIds = config.uidMapping !== undefined || config.gidMapping !== undefined;
   const ids = new Ids(config);
   return config.layers.map((path) =>
-    mapsIds && isIdmapped(path) ? new IdmappedLayer(path, descriptors, ids) : new DirectoryLayer(path, path, descriptors),
+    mapsIds && isIdmapped(path)
+      ? new IdmappedLayer(path, descriptors, ids, privates)
+      : new DirectoryLayer(path, path, descriptors, privates),
   );
 }
 

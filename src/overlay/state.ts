@@ -7,6 +7,7 @@ import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
 import type { Upper } from '../layers/directory/upper.js';
 import type { LayerDir } from '../layers/layer.js';
+import type { PrivateXattrs } from '../layers/markers.js';
 import { type EntryIndex, entryFlag } from '../layers/union/name-table.js';
 import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
 import { type Directory, rootIndex, type Tree } from '../layers/union/tree.js';
@@ -32,6 +33,7 @@ export class OverlayState {
     readonly files: OpenFiles,
     readonly config: OverlayConfig,
     readonly counters: Counters,
+    readonly privateXattrs: PrivateXattrs,
   ) {
     this.tree = union.tree;
     this.ids = new Ids(config);

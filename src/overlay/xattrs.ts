@@ -6,7 +6,6 @@ import { errno } from '../base/errno.js';
 import { FsError } from '../base/errors.js';
 import type { Name } from '../base/name.js';
 import type { LayerDir } from '../layers/layer.js';
-import { isHiddenXattr, storedXattr, viewXattr } from '../layers/markers.js';
 import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
 import { rootIndex } from '../layers/union/tree.js';
 import { capabilityKey, getxattrAt, listxattrAt, removexattrAt, setxattrAt } from '../sys/xattr.js';
@@ -30,8 +29,8 @@ export class Xattrs {
   }
 
   private stored(node: NodeIndex, name: Name): Buffer | undefined {
-    const key = storedXattr(name);
-    if (isHiddenXattr(key)) return undefined;
+    const key = this.state.privateXattrs.stored(name);
+    if (this.state.privateXattrs.hides(key)) return undefined;
     if (name !== capabilityKey) return this.onDisk(node, key);
     const { nodes } = this.state.tree;
     if (nodes.has(node, nodeFlag.hasNoCapability)) return undefined;
@@ -51,6 +50,7 @@ export class Xattrs {
   }
 
   list(node: NodeIndex): Name[] {
+    const { privateXattrs } = this.state;
     const place = this.state.placeOnDisk(node);
     const stored =
       place !== undefined
@@ -60,7 +60,9 @@ export class Xattrs {
             (dir, layer) => layer.listxattrDirectory(dir),
             (at) => at.layer.listxattr(at.dir, at.name, at.ref),
           );
-    return stored.length === 0 ? stored : stored.filter((name) => !isHiddenXattr(name)).map(viewXattr);
+    return stored.length === 0
+      ? stored
+      : stored.filter((name) => !privateXattrs.hides(name)).map((name) => privateXattrs.inView(name));
   }
 
   set(node: NodeIndex, name: Name, value: Buffer, flags: number): void {
@@ -69,7 +71,7 @@ export class Xattrs {
     this.copyUp.ensure(node);
     const place = this.state.upperPlace(node);
     const bytes = name.startsWith(aclPrefix) ? this.state.ids.aclOnDisk(value) : value;
-    setxattrAt(place.fd, place.name, storedXattr(name), bytes, flags);
+    setxattrAt(place.fd, place.name, this.state.privateXattrs.stored(name), bytes, flags);
     this.changed(node, name);
   }
 
@@ -78,7 +80,7 @@ export class Xattrs {
     if (this.get(node, name) === undefined) throw new FsError(errno.ENODATA);
     this.copyUp.ensure(node);
     const place = this.state.upperPlace(node);
-    if (!removexattrAt(place.fd, place.name, storedXattr(name))) throw new FsError(errno.ENODATA);
+    if (!removexattrAt(place.fd, place.name, this.state.privateXattrs.stored(name))) throw new FsError(errno.ENODATA);
     this.changed(node, name);
   }
 

@@ -185,6 +185,17 @@ export const markerCases: readonly Case[] = [
     view: 'file a = top; file b; dir d',
   },
   {
+    name: 'user.overlay.* of a layer is an ordinary attribute and no mark, unless mounted with userxattr',
+    lower: ['dir d xattr:user.overlay.opaque=y; file d/new', 'dir d; file d/old'],
+    run: `
+      listx d -> user.overlay.opaque
+      setx d/old user.overlay.redirect "/d/new"
+      getx d/old user.overlay.redirect -> "/d/new"
+      chmod d 0700
+      rmx d user.overlay.opaque`,
+    view: 'dir d 0700; file d/new; file d/old xattr:user.overlay.redirect=/d/new',
+  },
+  {
     name: 'W-8 names that begin with .wh. cannot be made: an image could not hold them',
     lower: ['file a'],
     run: `

@@ -64,8 +64,9 @@ export function plyfs(driver: 'direct' | 'fuse-native', environment: Record<stri
   return {
     name: driver,
     unavailable: () => needsRoot() ?? needsFuse() ?? (driver === 'fuse-native' ? needsFuseNative() : undefined),
-    mount(paths, _spelling, extra = '') {
-      run(process.execPath, [main, 'mount', '--driver', driver, '-o', optionsOf(paths, extra), paths.target], environment);
+    mount(paths, spelling, extra = '') {
+      const words = spelling === 'user' ? `userxattr${extra === '' ? '' : `,${extra}`}` : extra;
+      run(process.execPath, [main, 'mount', '--driver', driver, '-o', optionsOf(paths, words), paths.target], environment);
     },
     unmount(target) {
       // umount(2): the daemon ends by itself. `plyfs umount` has tests of its own.

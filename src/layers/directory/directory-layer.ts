@@ -14,7 +14,7 @@ import { statAt } from '../../sys/stat.js';
 import { getxattrAt, listxattrAt } from '../../sys/xattr.js';
 import { untilEnd } from '../content.js';
 import { type Content, type Found, foundWhiteout, type Layer, type LayerDir, type Listing, type LowerLink } from '../layer.js';
-import { markerOfName, opaqueName, privateKey, whDirectoryKey, whiteoutName } from '../markers.js';
+import { markerOfName, opaqueName, PrivateXattrs, whDirectoryKey, whiteoutName } from '../markers.js';
 import type { Descriptors } from './descriptors.js';
 import { LayerInodes } from './layer-inodes.js';
 
@@ -41,6 +41,7 @@ export class DirectoryLayer implements Layer {
     readonly label: string,
     path: string,
     private readonly descriptors: Descriptors,
+    protected privates = PrivateXattrs.any,
     isWritable = false,
   ) {
     this.rootOwned = new OwnedFd(openRoot(path, isWritable), label);
@@ -122,7 +123,7 @@ export class DirectoryLayer implements Layer {
   private readMarks(fd: number, into: Listing): number {
     let reading = this.hasOrdinaryWhNames ? whNames : 0;
     for (const xattr of listxattrAt(fd, self)) {
-      const key = privateKey(xattr);
+      const key = this.privates.key(xattr);
       if (key === whDirectoryKey) reading |= whNames;
       if (key === undefined || !markKeys.includes(key)) continue;
       const value = getxattrAt(fd, self, xattr)?.toString('latin1') ?? '';
@@ -156,7 +157,7 @@ export class DirectoryLayer implements Layer {
 
   private isXattrWhiteout(fd: number, name: Name): boolean {
     if (!statAt(fd, name, this.scratch) || this.scratch.size !== 0) return false;
-    return listxattrAt(fd, name).some((xattr) => privateKey(xattr) === 'whiteout');
+    return listxattrAt(fd, name).some((xattr) => this.privates.key(xattr) === 'whiteout');
   }
 
   find(dir: LayerDir, name: Name): Found | undefined {
@@ -178,7 +179,7 @@ export class DirectoryLayer implements Layer {
 
   /** Whether names that begin with `.wh.` are names like others in the directory `fd`. */
   isWhDirectory(fd: number): boolean {
-    return this.hasOrdinaryWhNames || listxattrAt(fd, self).some((xattr) => privateKey(xattr) === whDirectoryKey);
+    return this.hasOrdinaryWhNames || listxattrAt(fd, self).some((xattr) => this.privates.key(xattr) === whDirectoryKey);
   }
 
   listMarks(dir: LayerDir, into: Listing): void {
@@ -194,7 +195,7 @@ export class DirectoryLayer implements Layer {
 
   private mayHoldXattrWhiteouts(fd: number): boolean {
     return listxattrAt(fd, self).some(
-      (xattr) => privateKey(xattr) === 'opaque' && getxattrAt(fd, self, xattr)?.toString('latin1') === 'x',
+      (xattr) => this.privates.key(xattr) === 'opaque' && getxattrAt(fd, self, xattr)?.toString('latin1') === 'x',
     );
   }
 
@@ -233,7 +234,7 @@ export class DirectoryLayer implements Layer {
 
   open(dir: LayerDir, name: Name): Content {
     const fd = openUntouched(this.fd(dir), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    if (isMetacopy(fd)) {
+    if (isMetacopy(fd, this.privates)) {
       closeFd(fd);
       throw new FsError(errno.EIO, `${this.label}: ${name} is a metacopy file, whose data is elsewhere`);
     }
@@ -328,6 +329,6 @@ function openUntouched(fd: number, name: Name, flags: number): number {
   }
 }
 
-function isMetacopy(fd: number): boolean {
-  return listxattrAt(fd, self).some((xattr) => privateKey(xattr) === 'metacopy');
+function isMetacopy(fd: number, privates: PrivateXattrs): boolean {
+  return listxattrAt(fd, self).some((xattr) => privates.key(xattr) === 'metacopy');
 }

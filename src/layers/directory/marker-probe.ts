@@ -1,6 +1,6 @@
 /** Which spelling of markers an upper's file system and our rights allow (D-2). */
 
-import { isRefusal } from '../../base/errors.js';
+import { isRefusal, PlyfsError } from '../../base/errors.js';
 import { S_IFCHR } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../../sys/constants.js';
@@ -13,8 +13,32 @@ const probe = 'probe' as Name;
 const device = 'probe-device' as Name;
 const file = whiteoutName(probe);
 
+/** How the upper `path` with the empty work directory `workFd` is to be marked; of the formats with xattrs only `wanted`. PlyfsError where its
+ *  file system can hold no marks, or only such as are no marks with `hasOrdinaryWhNames`. */
+export function chooseFormat(
+  workFd: number,
+  path: string,
+  wanted: 'overlay' | 'overlay-user' | undefined,
+  hasOrdinaryWhNames: boolean,
+): MarkerFormat {
+  const format = probeFormat(workFd, wanted);
+  if (format === undefined) {
+    throw new PlyfsError(
+      'no-markers',
+      `${path} cannot be an upper: its file system keeps no mark for what is deleted, neither a device 0:0 nor a name that begins with .wh. Choose a directory on another file system.`,
+    );
+  }
+  if (hasOrdinaryWhNames && format.whiteout === 'file') {
+    throw new PlyfsError(
+      'wh-names',
+      `${path} cannot keep names that begin with .wh.: its file system keeps no devices 0:0 or no extended attributes, so that such files are whiteouts there. Mount without wh_names=allow.`,
+    );
+  }
+  return format;
+}
+
 /** The first that works in the empty work directory `workFd`; of those with xattrs only the `wanted` one. undefined where none does. */
-export function probeFormat(workFd: number, wanted?: 'overlay' | 'overlay-user'): MarkerFormat | undefined {
+function probeFormat(workFd: number, wanted?: 'overlay' | 'overlay-user'): MarkerFormat | undefined {
   closeFd(openAt(workFd, probe, O_CREAT | O_EXCL | O_RDWR, 0o600));
   try {
     return Object.values<MarkerFormat>(markerFormats).find((format) => {

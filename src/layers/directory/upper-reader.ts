@@ -5,9 +5,9 @@ import { dirType } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
 import { readDirectory } from '../../sys/dir.js';
 import { statAt } from '../../sys/stat.js';
-import { getxattrAt } from '../../sys/xattr.js';
+import { getxattrAt, listxattrAt } from '../../sys/xattr.js';
 import type { LayerDir, Listing } from '../layer.js';
-import { opaqueName, privatePrefixes, whiteoutPrefix, whNamesKey } from '../markers.js';
+import { markerFormats, opaqueName, PrivateXattrs, whiteoutPrefix, whNamesKey } from '../markers.js';
 import type { Descriptors } from './descriptors.js';
 import { DirectoryLayer } from './directory-layer.js';
 
@@ -20,7 +20,10 @@ export class UpperReader extends DirectoryLayer {
 
   constructor(path: string, descriptors: Descriptors) {
     super(path, path, descriptors);
-    this.hasOrdinaryWhNames = privatePrefixes.some(
+    // A mount of root leaves such marks, and what an overlay of a user within it has left is none for us.
+    if (listxattrAt(this.rootFd, self).some((xattr) => xattr.startsWith(markerFormats.overlay.prefix)))
+      this.privates = PrivateXattrs.trusted;
+    this.hasOrdinaryWhNames = this.privates.prefixes.some(
       (prefix) => getxattrAt(this.rootFd, self, (prefix + whNamesKey) as Name) !== undefined,
     );
   }

@@ -3,7 +3,7 @@
 
 import { accessAclName, defaultAclName } from '../../base/acl.js';
 import { errno } from '../../base/errno.js';
-import { errnoOf, FsError, isNoRoom, isRefusal, PlyfsError } from '../../base/errors.js';
+import { errnoOf, FsError, isNoRoom, isRefusal } from '../../base/errors.js';
 import { FS_APPEND_FL, FS_IMMUTABLE_FL } from '../../base/inode-flags.js';
 import { S_IFREG } from '../../base/mode.js';
 import { bytesFromName, type Name, nameFromText } from '../../base/name.js';
@@ -15,10 +15,19 @@ import { closeFd, openAt, openPath } from '../../sys/open.js';
 import { OwnedFd } from '../../sys/owned-fd.js';
 import { chmodAt } from '../../sys/stat.js';
 import { getxattrAt, removexattrAt, setxattrAt } from '../../sys/xattr.js';
-import { type MarkerFormat, opaqueName, whDirectoryKey, whiteoutName, whiteoutPrefix, whNamesKey } from '../markers.js';
+import {
+  type MarkerFormat,
+  opaqueName,
+  PrivateXattrs,
+  privatesOf,
+  whDirectoryKey,
+  whiteoutName,
+  whiteoutPrefix,
+  whNamesKey,
+} from '../markers.js';
 import type { Descriptors } from './descriptors.js';
 import { DirectoryLayer, openDirectory } from './directory-layer.js';
-import { probeFormat } from './marker-probe.js';
+import { chooseFormat } from './marker-probe.js';
 import { encodePlainOrigin, type PlainOrigin } from './origin.js';
 import { removeContents, removeTree } from './remove-tree.js';
 import { WhiteoutDevice } from './whiteout-device.js';
@@ -31,6 +40,11 @@ const protectionLetters = [
 ] as const;
 
 export class Upper extends DirectoryLayer {
+  /** What it takes for an overlay's own, as all layers of its stack do; undefined where it holds no xattrs. */
+  get privateXattrs(): PrivateXattrs | undefined {
+    return this.format.prefix === '' ? undefined : this.privates;
+  }
+
   private readonly work: OwnedFd;
   readonly format: MarkerFormat;
   private temporaries = 0;
@@ -43,7 +57,7 @@ export class Upper extends DirectoryLayer {
     descriptors: Descriptors,
     { format, whNames = 'refuse' }: { format?: 'overlay' | 'overlay-user'; whNames?: 'refuse' | 'allow' } = {},
   ) {
-    super(path, path, descriptors, true);
+    super(path, path, descriptors, PrivateXattrs.any, true);
     this.hasOrdinaryWhNames = whNames === 'allow';
     const work = openPath(workPath, O_RDONLY | O_DIRECTORY);
     try {
@@ -54,26 +68,10 @@ export class Upper extends DirectoryLayer {
     }
     this.inheritNothing();
     this.emptyWork();
-    this.format = this.chooseFormat(path, format);
+    this.format = chooseFormat(this.workFd, path, format, this.hasOrdinaryWhNames);
+    this.privates = privatesOf(this.format);
     // For who commits the upper: the files look like whiteouts.
     if (this.hasOrdinaryWhNames) this.setPrivate(this.rootFd, self, whNamesKey, yes);
-  }
-
-  private chooseFormat(path: string, wanted: 'overlay' | 'overlay-user' | undefined): MarkerFormat {
-    const format = probeFormat(this.workFd, wanted);
-    if (format === undefined) {
-      throw new PlyfsError(
-        'no-markers',
-        `${path} cannot be an upper: its file system keeps no mark for what is deleted, neither a device 0:0 nor a name that begins with .wh. Choose a directory on another file system.`,
-      );
-    }
-    if (this.hasOrdinaryWhNames && format.whiteout === 'file') {
-      throw new PlyfsError(
-        'wh-names',
-        `${path} cannot keep names that begin with .wh.: its file system keeps no devices 0:0 or no extended attributes, so that such files are whiteouts there. Mount without wh_names=allow.`,
-      );
-    }
-    return format;
   }
 
   /** Descriptor of `<work>/work`. */

@@ -13,7 +13,8 @@ async function runInProcess(one: Case): Promise<void> {
   const umask = process.umask();
   try {
     await onStage({ ...plan, ...(one.spelling === undefined ? {} : { spelling: one.spelling }) }, async (stage) => {
-      let view = openEngine(stage.paths);
+      const options = one.spelling === 'user' ? { userXattr: true } : {};
+      let view = openEngine(stage.paths, options);
       const ground: Ground = {
         run: async (line) => view.run(line),
         dump: async () => view.dump(),
@@ -21,7 +22,7 @@ async function runInProcess(one: Case): Promise<void> {
         dropCaches: () => undefined,
         async remount() {
           view.close();
-          view = openEngine(stage.paths);
+          view = openEngine(stage.paths, options);
         },
       };
       try {
