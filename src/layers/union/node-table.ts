@@ -57,6 +57,8 @@ export class NodeTable {
   /** Rows handed out so far, free ones included; row 0 is never used. */
   private used = 1;
   private readonly free: NodeIndex[] = [];
+  /** Of nodes with a time that does not fit a row, before 1901 or after 2446: rare. */
+  private readonly wideTimes = new Map<NodeIndex, Pick<Attributes, 'mtimeSec' | 'ctimeSec' | 'atimeSec'>>();
 
   constructor() {
     this.grow(1024);
@@ -85,6 +87,7 @@ export class NodeTable {
 
   remove(node: NodeIndex): void {
     this.u32[node * words + MODE] = 0;
+    this.wideTimes.delete(node);
     this.free.push(node);
   }
 
@@ -174,9 +177,8 @@ export class NodeTable {
     this.u32[node * words + REF] = ref;
   }
 
-  /** Keeps `a` as the node's attributes, but for the inode number, which the tree decides. What does not fit a row (a time before 1901
-   *  or after 2446) is not kept: `false`, and the attributes have to be read again each time. */
-  store(node: NodeIndex, a: Attributes): boolean {
+  /** Keeps `a` as the node's attributes, but for the inode number, which the tree decides. */
+  store(node: NodeIndex, a: Attributes): void {
     const f = node * doubles;
     const u = node * words;
     const { f64, u32 } = this;
@@ -189,9 +191,12 @@ export class NodeTable {
     this.putTime(u + MTIME, a.mtimeSec, a.mtimeNsec);
     this.putTime(u + CTIME, a.ctimeSec, a.ctimeNsec);
     this.putTime(u + ATIME, a.atimeSec, a.atimeNsec);
-    const fits = fitsRow(a.mtimeSec) && fitsRow(a.ctimeSec) && fitsRow(a.atimeSec);
-    if (fits) u32[u + FLAGS_LAYER]! |= nodeFlag.hasAttributes;
-    return fits;
+    if (!(fitsRow(a.mtimeSec) && fitsRow(a.ctimeSec) && fitsRow(a.atimeSec))) {
+      this.wideTimes.set(node, { mtimeSec: a.mtimeSec, ctimeSec: a.ctimeSec, atimeSec: a.atimeSec });
+    } else if (this.wideTimes.size > 0) {
+      this.wideTimes.delete(node);
+    }
+    u32[u + FLAGS_LAYER]! |= nodeFlag.hasAttributes;
   }
 
   /** A time is 64 bits, as in ext4's inodes: 34 for the seconds since 1901, 30 for the nanoseconds. */
@@ -229,6 +234,7 @@ export class NodeTable {
     out.btimeSec = 0;
     out.btimeNsec = 0;
     out.dev = 0;
+    if (this.wideTimes.size > 0) Object.assign(out, this.wideTimes.get(node));
   }
 }
 
