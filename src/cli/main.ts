@@ -71,14 +71,19 @@ async function main(words: readonly string[]): Promise<number> {
   const [first = 'help', ...rest] = words;
   if (Object.hasOwn(commands, first)) return run(first, rest);
   if (first === 'help' && Object.hasOwn(commands, rest[0] ?? '')) return run(rest[0] ?? '', ['--help']);
+  if (first === 'help' && rest[0] !== undefined && !rest[0].startsWith('-')) return unknown(rest[0]);
   if (['help', '-h', '--help'].includes(first)) return print(help());
   if (['version', '-v', '-V', '--version'].includes(first)) return print(`plyfs ${version()}\n`);
   // mount(8) calls its helpers `plyfs SOURCE TARGET -o OPTIONS`, containers/storage `plyfs -o OPTIONS TARGET`.
   if (words.some((word) => word.startsWith('-o'))) return run('mount', words);
-  const near = nearest(first, shownNames());
+  return unknown(first);
+}
+
+function unknown(word: string): number {
+  const near = nearest(word, word.startsWith('-') ? ['--help', '--version'] : shownNames());
   const hint =
     near === undefined ? '; plyfs --help lists the commands' : `: did you mean ${near}? (plyfs --help lists the commands)`;
-  process.stderr.write(`plyfs: unknown command ${shownWord(first)}${hint}\n`);
+  process.stderr.write(`plyfs: unknown ${word.startsWith('-') ? 'option' : 'command'} ${shownWord(word)}${hint}\n`);
   return 2;
 }
 

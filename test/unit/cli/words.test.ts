@@ -53,6 +53,11 @@ test('a slip of a command or an option gets the nearest', () => {
     [2, 'plyfs: unknown command imgaes: did you mean images? (plyfs --help lists the commands)\n'],
   );
   assert.equal(plyfs('frobnicate').stderr, 'plyfs: unknown command frobnicate; plyfs --help lists the commands\n');
+  assert.equal(plyfs('help', 'imgaes').stderr, unknown.stderr);
+  assert.equal(
+    plyfs('--verison').stderr,
+    'plyfs: unknown option --verison: did you mean --version? (plyfs --help lists the commands)\n',
+  );
   assert.match(plyfs('images', '--quite').stderr, /^plyfs: unknown option '--quite'\n\(Did you mean --quiet\?\)/);
   assert.match(plyfs('mount', '--uper', 'x', '/mnt').stderr, /^plyfs: unknown option --uper: did you mean --upper\?/);
   assert.equal(plyfs('-v').stdout, plyfs('--version').stdout);
