@@ -4,7 +4,9 @@
 
 import { spawnSync } from 'node:child_process';
 import {
+  accessSync,
   closeSync,
+  constants,
   copyFileSync,
   existsSync,
   lstatSync,
@@ -21,6 +23,7 @@ import { dirname, join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { S_IFCHR } from '../base/mode.js';
 import { type Name, nameFromText } from '../base/name.js';
+import { ifPresent } from '../base/node-error.js';
 import { markerFormats } from '../layers/markers.js';
 import { AT_FDCWD, O_RDONLY } from '../sys/constants.js';
 import { mknodAt } from '../sys/namespace.js';
@@ -44,8 +47,14 @@ const alwaysBelow = ['/usr/include/', '/usr/lib/gcc/'];
 /** Mounts the union of `layers` read-only somewhere and calls `use` with the directory. */
 export type WithView = (layers: readonly string[], use: (root: string) => void) => void;
 
+/** trusted.* is root's. */
+const format = process.geteuid?.() === 0 ? markerFormats.overlay : markerFormats.overlayUser;
+
+/** Users do not share what they build. */
+const ownName = process.geteuid?.() === 0 ? 'plyfs-bench' : `plyfs-bench-${process.geteuid?.()}`;
+
 export function defaultCache(): string {
-  return process.env.PLYFS_BENCH_CACHE ?? join(process.env.TMPDIR ?? tmpdir(), 'plyfs-bench');
+  return process.env.PLYFS_BENCH_CACHE ?? join(process.env.TMPDIR ?? tmpdir(), ownName);
 }
 
 /** Runs `build` once: a directory is there whole or not at all. */
@@ -167,7 +176,7 @@ function change(root: string, lower: string[], share: string[], visible: Set<str
 function markOpaque(directory: string): void {
   const fd = openPath(directory, O_RDONLY);
   try {
-    setxattrAt(fd, '' as Name, nameFromText(`${markerFormats.overlay.prefix}opaque`), Buffer.from('y'));
+    setxattrAt(fd, '' as Name, nameFromText(`${format.prefix}opaque`), Buffer.from('y'));
   } finally {
     closeFd(fd);
   }
@@ -204,8 +213,9 @@ function chooseSources(random: () => number): string[] {
 }
 
 function collect(directory: string, headers: string[], others: string[]): void {
-  if (!existsSync(directory)) return;
-  const entries = readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const found = ifPresent(() => readdirSync(directory, { withFileTypes: true }), 'EACCES');
+  if (found === undefined) return;
+  const entries = found.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
     const path = `${directory}/${entry.name}`;
     if (path.includes('\ufffd')) continue; // no UTF-8: cannot be spelled here
@@ -217,8 +227,12 @@ function collect(directory: string, headers: string[], others: string[]): void {
   }
 }
 
+function isReadable(path: string): boolean {
+  return ifPresent(() => accessSync(path, constants.R_OK) ?? true, 'EACCES') === true;
+}
+
 /** Headers of any size: a missing one would end every compilation. */
 function isWanted(path: string): boolean {
   const stat = lstatSync(path);
-  return (stat.size <= smallBytes || path.startsWith('/usr/include/')) && (stat.mode & 0o444) !== 0;
+  return (stat.size <= smallBytes || path.startsWith('/usr/include/')) && (stat.mode & 0o444) !== 0 && isReadable(path);
 }

@@ -47,6 +47,7 @@ export class UpperTarget implements CopyTarget {
         redirectDir: true,
         accessTimes: { files: 'relative', directories: 'relative' },
         posixAcl: true,
+        keepsIds: process.geteuid?.() !== 0,
       } as const;
       return new UpperTarget(openOverlay({ layers: [], upper, work, ...rest }, new Counters(), layers), claims);
     } catch (error) {

@@ -7,6 +7,7 @@ import { locateImage } from '../image/find/locate.js';
 import { openStackOf } from '../image/stack/stack.js';
 import { readStoredConfig } from '../image/stack/stored-config.js';
 import { ImageView } from '../image/tree/image-view.js';
+import { markKeptRoot } from '../layers/kept-ids.js';
 import { isHiddenXattr } from '../layers/markers.js';
 import { log } from '../observe/log.js';
 import type { StoredImage } from '../store/catalog.js';
@@ -49,7 +50,8 @@ function copyRoot(view: ImageView, upper: string): void {
   const { mode, uid, gid, mtimeSec, mtimeNsec } = view.attributes(view.root);
   const fd = openPath(upper, O_RDONLY | O_DIRECTORY);
   try {
-    unlessForbidden('the owner', () => chownAt(fd, self, uid, gid));
+    if (process.geteuid?.() === 0) unlessForbidden('the owner', () => chownAt(fd, self, uid, gid));
+    else markKeptRoot(fd, uid, gid, mode);
     chmodAt(fd, self, mode & 0o7777);
     for (const [key, value] of view.xattrs(view.root)) {
       if (!isHiddenXattr(key)) unlessForbidden(key, () => setxattrAt(fd, self, key, value));

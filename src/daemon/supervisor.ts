@@ -21,7 +21,7 @@ import {
 } from '../mount/records.js';
 import { readStats } from '../mount/stats.js';
 import { Counters } from '../observe/counters.js';
-import { log } from '../observe/log.js';
+import { log, logWithTimes } from '../observe/log.js';
 import { exitNow, leaveSession, redirect } from '../sys/daemon.js';
 import { startTicksOf } from '../sys/process.js';
 import { Gate } from '../vfs/gate.js';
@@ -52,6 +52,7 @@ export async function superviseMount(request: MountRequest, serving: ServingThre
     throw error;
   }
   prepared.claims.keep();
+  logWithTimes();
   if (!request.isForeground) stepBack(supervisor.logFile);
   mounted();
   return supervisor.stay();

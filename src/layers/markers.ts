@@ -52,7 +52,8 @@ export const whNamesKey = 'plyfs.wh_names';
 /** Private xattr of a directory: names that begin with `.wh.` are ordinary in it, as it is part of the upper of an overlay whose whiteouts they
  *  are. */
 export const whDirectoryKey = 'plyfs.wh_directory';
-const overrideStat = 'user.containers.override_stat';
+/** Owner and mode of an object, kept where they cannot be set (kept-ids.ts; containers/storage). */
+export const overrideStatKey = 'user.containers.override_stat' as Name;
 
 /** Which xattrs of layers are an overlay's own. The kernel reads one prefix, by the option userxattr: the attributes of the other are anybody's. */
 export class PrivateXattrs {
@@ -72,7 +73,7 @@ export class PrivateXattrs {
 
   /** Whether an xattr of a layer must not show in the view. */
   hides(xattr: Name): boolean {
-    return xattr === overrideStat || this.prefixes.some((prefix) => xattr.startsWith(prefix) && !isEscaped(xattr, prefix));
+    return xattr === overrideStatKey || this.prefixes.some((prefix) => xattr.startsWith(prefix) && !isEscaped(xattr, prefix));
   }
 
   /** The name in the view of a stored xattr: `trusted.overlay.overlay.x` shows as `trusted.overlay.x` (OV-33). */

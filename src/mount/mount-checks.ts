@@ -8,7 +8,7 @@ import { PlyfsError } from '../base/errors.js';
 import { codeOf, ifPresent } from '../base/node-error.js';
 import type { DriverOptions } from '../fuse/driver.js';
 import { checkTarget } from '../fuse/mount-point.js';
-import type { AccessTimeRules, OverlayConfig } from '../overlay/config.js';
+import type { AccessTimeRules, IdMap, OverlayConfig } from '../overlay/config.js';
 import { fsMagic, O_PATH } from '../sys/constants.js';
 import { mountTable } from '../sys/mount.js';
 import { closeFd, openPath } from '../sys/open.js';
@@ -167,8 +167,26 @@ function overlayConfig(
     ...(options.gidMapping && { gidMapping: options.gidMapping }),
     ...(options.squashToUid !== undefined && { squashToUid: options.squashToUid }),
     ...(options.squashToGid !== undefined && { squashToGid: options.squashToGid }),
+    ...(image !== undefined && idsOfUser(options)),
     ...(options.userXattr !== undefined && { userXattr: options.userXattr }),
   };
+}
+
+/** Without root's rights an image shows as in a user namespace where the user is root: what is root's there is his. The ids that he has on
+ *  this machine are nobody's then. */
+function idsOfUser({ uidMapping, gidMapping, squashToUid, squashToGid }: MountOptions): Partial<OverlayConfig> {
+  const uid = process.geteuid?.() ?? 0;
+  if (uid === 0) return {};
+  const isTold = uidMapping ?? gidMapping ?? squashToUid ?? squashToGid;
+  if (isTold !== undefined) return { keepsIds: true };
+  return { keepsIds: true, uidMapping: rootShownAs(uid), gidMapping: rootShownAs(process.getegid?.() ?? 0) };
+}
+
+function rootShownAs(id: number): IdMap {
+  if (id === 0) return [{ onDisk: 0, shown: 0, count: 0xffffffff }];
+  const below = { onDisk: 1, shown: 1, count: id - 1 };
+  const above = { onDisk: id + 1, shown: id + 1, count: 0xfffffffe - id };
+  return [{ onDisk: 0, shown: id, count: 1 }, below, above].filter(({ count }) => count > 0);
 }
 
 /** mount(8): strictatime wins over relatime, noatime over both. */

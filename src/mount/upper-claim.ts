@@ -6,7 +6,7 @@
 import { accessSync, constants, lstatSync, openSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
-import { ifPresent } from '../base/node-error.js';
+import { codeOf, ifPresent } from '../base/node-error.js';
 import { tryLock } from '../sys/lock.js';
 import { mountTable } from '../sys/mount.js';
 import { kernelOverlayOn } from './kernel-overlay.js';
@@ -41,8 +41,15 @@ function checkWritable(what: string, path: string): void {
   try {
     accessSync(path, constants.W_OK | constants.X_OK | constants.R_OK);
   } catch (error) {
+    // The root of an image may be 0555: its owner writes to it all the same (layers/owner-rights.ts).
+    if (isOwnWithoutWrite(path, error)) return;
     throw wrongPath(what, path, error, 'choose another place, or add the option ro to mount without writing');
   }
+}
+
+function isOwnWithoutWrite(path: string, error: unknown): boolean {
+  const { uid, mode } = statSync(path);
+  return codeOf(error) === 'EACCES' && uid === process.geteuid?.() && (mode & 0o700) === 0o500;
 }
 
 /** Locks the directory for as long as the claim lasts; returns the id of the mount it lies on. */

@@ -8,7 +8,7 @@ import type { Name } from '../base/name.js';
 import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
 import { UTIME_NOW, UTIME_OMIT } from '../sys/constants.js';
 import { ftruncate } from '../sys/file.js';
-import { chmodAt, chownAt, utimensAt } from '../sys/stat.js';
+import { utimensAt } from '../sys/stat.js';
 import { capabilityKey, getxattrAt, removexattrAt } from '../sys/xattr.js';
 import type { AttributeChange, Time } from '../vfs/filesystem.js';
 import { checkEnd } from './content.js';
@@ -31,7 +31,7 @@ export class AttributeChanges {
     const place = state.upperPlace(node);
     if (change.uid !== undefined || change.gid !== undefined) this.chown(place, change);
     if (change.killPrivileges === true) this.dropPrivileges(node);
-    if (change.mode !== undefined) chmodAt(place.fd, place.name, change.mode & 0o7777);
+    if (change.mode !== undefined) state.upper.changeMode(place.fd, place.name, change.mode & 0o7777);
     if (change.atime !== undefined || change.mtime !== undefined) setTimes(place, change.atime, change.mtime);
     state.invalidate(node);
   }
@@ -61,7 +61,7 @@ export class AttributeChanges {
     const uid = change.uid === undefined ? -1 : ids.uidOnDisk(change.uid);
     const gid = change.gid === undefined ? -1 : ids.gidOnDisk(change.gid);
     if (uid === undefined || gid === undefined) throw new FsError(errno.EINVAL, 'an id without a mapping');
-    chownAt(place.fd, place.name, uid, gid);
+    this.state.upper.changeOwner(place.fd, place.name, uid, gid);
   }
 
   /** What ext4 does when somebody without CAP_FSETID writes to or truncates a file: no setuid, no setgid, no file capability. */
@@ -72,7 +72,7 @@ export class AttributeChanges {
     if (state.tree.nodes.type(node) !== dirType.reg) return;
     const dropped = (mode & S_ISUID) | ((mode & (S_ISGID | 0o010)) === (S_ISGID | 0o010) ? S_ISGID : 0);
     const place = state.upperPlace(node);
-    if (dropped !== 0) chmodAt(place.fd, place.name, mode & 0o7777 & ~dropped);
+    if (dropped !== 0) state.upper.changeMode(place.fd, place.name, mode & 0o7777 & ~dropped);
     // Asked first: without rights to remove it, removing is refused also where there is none.
     const mayHaveOne = !state.tree.nodes.has(node, nodeFlag.hasNoCapability);
     if (mayHaveOne && getxattrAt(place.fd, place.name, capabilityKey) !== undefined)

@@ -40,6 +40,8 @@ export interface OverlayConfig {
   whNames: 'refuse' | 'allow';
   /** Markers are written as `user.overlay.*`; undefined: chosen by what the upper's file system and our rights allow. */
   userXattr?: boolean;
+  /** Owners of an image are kept in an xattr of the upper, as we may not chown. */
+  keepsIds?: boolean;
   /** Renaming a lower or merged directory leaves a redirect mark; false: EXDEV, as overlayfs with redirect_dir=off. */
   redirectDir: boolean;
   posixAcl: boolean;

@@ -12,8 +12,8 @@ import type { Directory } from '../layers/union/tree.js';
 import { log } from '../observe/log.js';
 import { trace } from '../observe/trace.js';
 import { fileHandle, fsUuid } from '../sys/handle.js';
-import { linkAt, unlinkAt } from '../sys/namespace.js';
-import { chmodAt, chownAt, utimensAt } from '../sys/stat.js';
+import { unlinkAt } from '../sys/namespace.js';
+import { utimensAt } from '../sys/stat.js';
 import { capabilityKey, setxattrAt } from '../sys/xattr.js';
 import type { OpenFile } from './open-files.js';
 import type { OverlayState } from './state.js';
@@ -48,12 +48,12 @@ export class CopiedObjects {
     const { upper, tree } = this.state;
     const { nodes } = tree;
     try {
-      chownAt(upper.workFd, made, nodes.uid(node), nodes.gid(node));
+      upper.changeOwner(upper.workFd, made, nodes.uid(node), nodes.gid(node));
     } catch (error) {
       if (!isRefusal(error)) throw error;
     }
     if (nodes.type(node) !== dirType.lnk) {
-      chmodAt(upper.workFd, made, nodes.mode(node) & 0o7777);
+      upper.changeMode(upper.workFd, made, nodes.mode(node) & 0o7777);
       this.putCapability(made, node);
     }
     this.putTimes(upper.workFd, made, node);
@@ -137,7 +137,7 @@ export class CopiedObjects {
     try {
       for (const [i, entry] of entries.entries()) {
         const fd = state.upperFd(parents[i]!); // one of each entry
-        if (i < entries.length - 1) linkAt(upper.workFd, made, fd, tree.names.name(entry));
+        if (i < entries.length - 1) upper.link(upper.workFd, made, fd, tree.names.name(entry));
         else upper.moveIn(made, false, fd, tree.names.name(entry), false);
         placed++;
       }

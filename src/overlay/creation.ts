@@ -11,9 +11,8 @@ import type { EntryIndex } from '../layers/union/name-table.js';
 import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
 import type { Directory } from '../layers/union/tree.js';
 import { O_CREAT, O_EXCL, O_RDWR, O_TMPFILE } from '../sys/constants.js';
-import { linkAt, mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../sys/namespace.js';
+import { mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../sys/namespace.js';
 import { closeFd, openAt } from '../sys/open.js';
-import { chmodAt, chownAt, statAt } from '../sys/stat.js';
 import { getxattrAt, setxattrAt } from '../sys/xattr.js';
 import type { Caller } from '../vfs/filesystem.js';
 import { inheritAcl } from './acl.js';
@@ -38,13 +37,19 @@ interface Plan {
 }
 
 export class Creation {
-  private readonly daemonUid = process.geteuid?.() ?? 0;
-  private readonly daemonGid = process.getegid?.() ?? 0;
-
   constructor(
     private readonly state: OverlayState,
     private readonly copyUp: CopyUp,
   ) {}
+
+  /** Whose what we make is. */
+  private get daemonUid(): number {
+    return this.state.upper.keepsIds ? 0 : (process.geteuid?.() ?? 0);
+  }
+
+  private get daemonGid(): number {
+    return this.state.upper.keepsIds ? 0 : (process.getegid?.() ?? 0);
+  }
 
   /** Makes an object with a name; returns its node with one reference. `target` is a symlink's. */
   make(parent: NodeIndex, name: Name, mode: number, rdev: number, caller: Caller, target?: Name): NodeIndex {
@@ -179,18 +184,18 @@ export class Creation {
   /** `gid` is the group that the file system gave it. */
   private putOwner(fd: number, name: Name, plan: Plan, gid: number): void {
     if (plan.uid !== this.daemonUid || plan.gid !== gid) {
-      chownAt(fd, name, plan.uid, plan.gid);
+      this.state.upper.changeOwner(fd, name, plan.uid, plan.gid);
     }
     const special = plan.mode & (S_ISUID | S_ISGID);
-    if (special !== 0 && plan.target === undefined) chmodAt(fd, name, plan.mode & 0o7777);
+    if (special !== 0 && plan.target === undefined) this.state.upper.changeMode(fd, name, plan.mode & 0o7777);
   }
 
   private addNode(directory: Directory, name: Name, plan: Plan, fd: number, place: Name, opened: number): NodeIndex {
     const { state } = this;
     const { union, tree, upper } = state;
     const attributes = union.lastAttributes;
-    if (opened >= 0) statAt(opened, self, attributes);
-    else statAt(fd, place, attributes);
+    if (opened >= 0) upper.statObject(opened, self, attributes);
+    else upper.statObject(fd, place, attributes);
     const ino = union.viewIno(0, attributes.ino);
     const type = typeOfMode(plan.mode);
     let node: NodeIndex;
@@ -294,10 +299,10 @@ export class Creation {
   private linkTo(node: NodeIndex, fd: number, name: Name): void {
     const { state } = this;
     if (state.tree.nodes.entry(node) === 0) {
-      linkAt(state.files.pin(node).fd, self, fd, name);
+      state.upper.link(state.files.pin(node).fd, self, fd, name);
       return;
     }
     const place = state.union.locate(node);
-    linkAt(state.upper.fd(place.dir), place.name, fd, name);
+    state.upper.link(state.upper.fd(place.dir), place.name, fd, name);
   }
 }

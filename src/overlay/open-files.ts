@@ -8,6 +8,7 @@ import type { Name } from '../base/name.js';
 import { untilEnd } from '../layers/content.js';
 import type { Upper } from '../layers/directory/upper.js';
 import type { Content } from '../layers/layer.js';
+import { withOwnerRights } from '../layers/owner-rights.js';
 import type { NodeIndex } from '../layers/union/node-table.js';
 import { nodeFlag } from '../layers/union/node-table.js';
 import type { Union } from '../layers/union/union.js';
@@ -47,7 +48,12 @@ export class OpenFiles {
     const known = this.reading(node);
     if (known.isWritable) return known;
     const place = this.union.locate(node);
-    const file = ownFile(this.openWritable(this.upper!.fd(place.dir), place.name), true); // PRE: it is upper
+    const fd = this.upper!.fd(place.dir); // PRE: it is upper
+    // Who holds it open may have taken his own right to write meanwhile, or made it without (git's objects are 0444).
+    const file = ownFile(
+      withOwnerRights([[fd, place.name]], () => this.openWritable(fd, place.name)),
+      true,
+    );
     this.adopt(node, file);
     return file;
   }

@@ -67,8 +67,8 @@ function openLayers(config: OverlayConfig, descriptors: Descriptors, privates: P
 
 function openUpper(config: OverlayConfig, descriptors: Descriptors): Upper | undefined {
   if (config.upper === undefined || config.work === undefined) return undefined;
-  const { whNames } = config;
-  const options = config.userXattr === true ? ({ whNames, format: 'overlay-user' } as const) : { whNames };
+  const { whNames, keepsIds = false } = config;
+  const options = config.userXattr === true ? ({ whNames, keepsIds, format: 'overlay-user' } as const) : { whNames, keepsIds };
   const upper = new Upper(config.upper, config.work, descriptors, options);
   if (config.isVolatile) markVolatile(config.work);
   return upper;

@@ -8,7 +8,7 @@ import { type EntryIndex, entryFlag } from '../layers/union/name-table.js';
 import type { NodeIndex } from '../layers/union/node-table.js';
 import { type Directory, rootIndex } from '../layers/union/tree.js';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from '../sys/constants.js';
-import { renameAt, unlinkAt } from '../sys/namespace.js';
+import { unlinkAt } from '../sys/namespace.js';
 import type { CopyUp } from './copy-up.js';
 import { crashPoint } from './crash-point.js';
 import type { Creation } from './creation.js';
@@ -140,7 +140,7 @@ export class Rename {
     } else if (hides) {
       upper.renameLeavingWhiteout(fromFd, from.name, toFd, to.name);
     } else {
-      renameAt(fromFd, from.name, toFd, to.name);
+      state.upper.rename(fromFd, from.name, toFd, to.name);
     }
     if (isCovered) upper.dropWhiteoutFile(toFd, to.name);
   }
@@ -164,7 +164,7 @@ export class Rename {
     const { tree } = state;
     this.prepare(from, to);
     this.prepare(to, from);
-    renameAt(state.upperFd(from.directory), from.name, state.upperFd(to.directory), to.name, RENAME_EXCHANGE);
+    state.upper.rename(state.upperFd(from.directory), from.name, state.upperFd(to.directory), to.name, RENAME_EXCHANGE);
     tree.pointEntry(from.directory, from.entry, to.node);
     tree.pointEntry(to.directory, to.entry, from.node);
     this.moved(from.node, to);

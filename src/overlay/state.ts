@@ -14,7 +14,6 @@ import { type Directory, rootIndex, type Tree } from '../layers/union/tree.js';
 import type { Union } from '../layers/union/union.js';
 import type { Counters } from '../observe/counters.js';
 import { O_NOATIME } from '../sys/constants.js';
-import { statAt } from '../sys/stat.js';
 import type { OverlayConfig } from './config.js';
 import { Ids } from './ids.js';
 import type { OpenFiles } from './open-files.js';
@@ -131,7 +130,7 @@ export class OverlayState {
       this.union.statNode(node);
       return;
     }
-    statAt(file.fd, self, this.union.lastAttributes);
+    this.upper.statObject(file.fd, self, this.union.lastAttributes);
     this.tree.nodes.store(node, this.union.lastAttributes);
   }
 

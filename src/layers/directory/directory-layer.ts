@@ -13,6 +13,7 @@ import { OwnedFd } from '../../sys/owned-fd.js';
 import { statAt } from '../../sys/stat.js';
 import { getxattrAt, listxattrAt } from '../../sys/xattr.js';
 import { untilEnd } from '../content.js';
+import type { KeptIds } from '../kept-ids.js';
 import { type Content, type Found, foundWhiteout, type Layer, type LayerDir, type Listing, type LowerLink } from '../layer.js';
 import { markerOfName, opaqueName, PrivateXattrs, whDirectoryKey, whiteoutName } from '../markers.js';
 import type { Descriptors } from './descriptors.js';
@@ -33,6 +34,8 @@ export class DirectoryLayer implements Layer {
   private readonly scratch = new Attributes();
   private linkedNames: Map<number, Name[]> | undefined;
   private readonly rootOwned: OwnedFd;
+  /** How owners are kept in an upper of somebody who may not chown. */
+  protected keptIds: KeptIds | undefined;
   /** Names that begin with `.wh.` are names like others here, as for the kernel. */
   protected hasOrdinaryWhNames = false;
 
@@ -206,12 +209,14 @@ export class DirectoryLayer implements Layer {
   stat(dir: LayerDir, name: Name, _ref: number, out: Attributes): void {
     const fd = this.fd(dir);
     if (!statAt(fd, name, out)) throw new FsError(errno.ENOENT, `${this.label}: ${name} has vanished`);
+    this.keptIds?.read(out, fd, name);
     out.ino = this.inodes.of(out, fd, name);
   }
 
   statDirectory(dir: LayerDir, out: Attributes): void {
     const fd = this.fd(dir);
     statAt(fd, self, out);
+    this.keptIds?.read(out, fd, self);
     out.ino = this.inodes.of(out, fd, self);
   }
 

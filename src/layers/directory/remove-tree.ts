@@ -7,7 +7,10 @@ import type { Name } from '../../base/name.js';
 import { readDirectory } from '../../sys/dir.js';
 import { rmdirAt, unlinkAt } from '../../sys/namespace.js';
 import { closeFd } from '../../sys/open.js';
+import { withOwnerRights } from '../owner-rights.js';
 import { openDirectory } from './directory-layer.js';
+
+const self = '' as Name;
 
 /** Leaves the directory `fd` empty. */
 export function removeContents(fd: number): void {
@@ -15,14 +18,14 @@ export function removeContents(fd: number): void {
   readDirectory(fd, (name, type) => entries.push([name, type]));
   for (const [name, type] of entries) {
     if (type === dirType.dir) removeTree(fd, name);
-    else unlinkAt(fd, name);
+    else withOwnerRights([[fd, self]], () => unlinkAt(fd, name));
   }
 }
 
 /** Deletes `name`, whatever it is. */
 export function removeTree(dirFd: number, name: Name): void {
   try {
-    unlinkAt(dirFd, name);
+    withOwnerRights([[dirFd, self]], () => unlinkAt(dirFd, name));
     return;
   } catch (error) {
     if (errnoOf(error) !== errno.EISDIR && errnoOf(error) !== errno.EPERM) throw error;
@@ -33,5 +36,5 @@ export function removeTree(dirFd: number, name: Name): void {
   } finally {
     closeFd(fd);
   }
-  rmdirAt(dirFd, name);
+  withOwnerRights([[dirFd, self]], () => rmdirAt(dirFd, name));
 }

@@ -6,6 +6,7 @@ import type { Name } from '../../base/name.js';
 import { readDirectory } from '../../sys/dir.js';
 import { statAt } from '../../sys/stat.js';
 import { getxattrAt, listxattrAt } from '../../sys/xattr.js';
+import { KeptIds } from '../kept-ids.js';
 import type { LayerDir, Listing } from '../layer.js';
 import { markerFormats, opaqueName, PrivateXattrs, whiteoutPrefix, whNamesKey } from '../markers.js';
 import type { Descriptors } from './descriptors.js';
@@ -20,6 +21,7 @@ export class UpperReader extends DirectoryLayer {
 
   constructor(path: string, descriptors: Descriptors) {
     super(path, path, descriptors);
+    this.keptIds = KeptIds.of(this.rootFd, this.scratchAttributes);
     // A mount of root leaves such marks, and what an overlay of a user within it has left is none for us.
     if (listxattrAt(this.rootFd, self).some((xattr) => xattr.startsWith(markerFormats.overlay.prefix)))
       this.privates = PrivateXattrs.trusted;

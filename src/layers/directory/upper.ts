@@ -10,7 +10,7 @@ import { bytesFromName, type Name, nameFromText } from '../../base/name.js';
 import { log } from '../../observe/log.js';
 import { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, RENAME_EXCHANGE, RENAME_WHITEOUT } from '../../sys/constants.js';
 import { readDirectory } from '../../sys/dir.js';
-import { mkdirAt, renameAt, unlinkAt } from '../../sys/namespace.js';
+import { mkdirAt, unlinkAt } from '../../sys/namespace.js';
 import { closeFd, openAt, openPath } from '../../sys/open.js';
 import { OwnedFd } from '../../sys/owned-fd.js';
 import { chmodAt } from '../../sys/stat.js';
@@ -18,19 +18,21 @@ import { getxattrAt, removexattrAt, setxattrAt } from '../../sys/xattr.js';
 import {
   type MarkerFormat,
   opaqueName,
-  PrivateXattrs,
+  type PrivateXattrs,
   privatesOf,
   whDirectoryKey,
   whiteoutName,
   whiteoutPrefix,
   whNamesKey,
 } from '../markers.js';
+import { withOwnerRights } from '../owner-rights.js';
 import type { Descriptors } from './descriptors.js';
-import { DirectoryLayer, openDirectory } from './directory-layer.js';
+import { openDirectory } from './directory-layer.js';
 import { chooseFormat } from './marker-probe.js';
 import { encodePlainOrigin, type PlainOrigin } from './origin.js';
 import { removeContents, removeTree } from './remove-tree.js';
 import { WhiteoutDevice } from './whiteout-device.js';
+import { WritableDirectory } from './writable-directory.js';
 
 const self = '' as Name;
 const yes = Buffer.from('y');
@@ -39,7 +41,14 @@ const protectionLetters = [
   [FS_IMMUTABLE_FL, 'i'],
 ] as const;
 
-export class Upper extends DirectoryLayer {
+export interface UpperOptions {
+  format?: 'overlay' | 'overlay-user';
+  whNames?: 'refuse' | 'allow';
+  /** Owners are kept in an xattr: the layers are an image's, and we may not chown. */
+  keepsIds?: boolean;
+}
+
+export class Upper extends WritableDirectory {
   /** What it takes for an overlay's own, as all layers of its stack do; undefined where it holds no xattrs. */
   get privateXattrs(): PrivateXattrs | undefined {
     return this.format.prefix === '' ? undefined : this.privates;
@@ -55,9 +64,9 @@ export class Upper extends DirectoryLayer {
     path: string,
     workPath: string,
     descriptors: Descriptors,
-    { format, whNames = 'refuse' }: { format?: 'overlay' | 'overlay-user'; whNames?: 'refuse' | 'allow' } = {},
+    { format, whNames = 'refuse', keepsIds = false }: UpperOptions = {},
   ) {
-    super(path, path, descriptors, PrivateXattrs.any, true);
+    super(path, descriptors, keepsIds);
     this.hasOrdinaryWhNames = whNames === 'allow';
     const work = openPath(workPath, O_RDONLY | O_DIRECTORY);
     try {
@@ -101,7 +110,7 @@ export class Upper extends DirectoryLayer {
   /** Hides `name` of lower layers. PRE: the upper has no object of that name. */
   putWhiteout(dirFd: number, name: Name): void {
     if (this.format.whiteout === 'file') this.makeMarkerFile(dirFd, whiteoutName(name));
-    else this.whiteoutDevice.put(dirFd, name);
+    else withOwnerRights([[dirFd, self]], () => this.whiteoutDevice.put(dirFd, name));
   }
 
   /** Takes the object `name` out of the upper and leaves a whiteout, in one step. Returns where it is in the work directory now. */
@@ -112,12 +121,12 @@ export class Upper extends DirectoryLayer {
       return out;
     }
     try {
-      renameAt(dirFd, name, this.workFd, out, RENAME_WHITEOUT);
+      this.rename(dirFd, name, this.workFd, out, RENAME_WHITEOUT);
     } catch (error) {
       // RENAME_WHITEOUT makes an inode; the shared whiteout needs none, so that deleting works on a full disk.
       if (!isRefusal(error) && !isNoRoom(error)) throw error;
       this.whiteoutDevice.put(this.workFd, out);
-      this.orDiscard(out, () => renameAt(this.workFd, out, dirFd, name, RENAME_EXCHANGE));
+      this.orDiscard(out, () => this.rename(this.workFd, out, dirFd, name, RENAME_EXCHANGE));
     }
     return out;
   }
@@ -129,14 +138,14 @@ export class Upper extends DirectoryLayer {
       return;
     }
     try {
-      renameAt(dirFd, name, newDirFd, newName, RENAME_WHITEOUT);
+      this.rename(dirFd, name, newDirFd, newName, RENAME_WHITEOUT);
     } catch (error) {
       if (!isRefusal(error) && !isNoRoom(error)) throw error;
       // What can be refused comes first: the whiteout is there before the name goes.
       const whiteout = this.temporaryName();
       this.whiteoutDevice.put(this.workFd, whiteout);
-      this.orDiscard(whiteout, () => renameAt(dirFd, name, newDirFd, newName));
-      renameAt(this.workFd, whiteout, dirFd, name);
+      this.orDiscard(whiteout, () => this.rename(dirFd, name, newDirFd, newName));
+      this.rename(this.workFd, whiteout, dirFd, name);
     }
   }
 
@@ -144,7 +153,7 @@ export class Upper extends DirectoryLayer {
   private renameLeavingFile(dirFd: number, name: Name, newDirFd: number, newName: Name): void {
     const isMade = this.makeMarkerFile(dirFd, whiteoutName(name));
     try {
-      renameAt(dirFd, name, newDirFd, newName);
+      this.rename(dirFd, name, newDirFd, newName);
     } catch (error) {
       if (isMade) unlinkAt(dirFd, whiteoutName(name));
       throw error;
@@ -164,21 +173,21 @@ export class Upper extends DirectoryLayer {
   /** Takes the object `name` out of the upper; nothing stays. */
   moveOut(dirFd: number, name: Name): Name {
     const out = this.temporaryName();
-    renameAt(dirFd, name, this.workFd, out);
+    this.rename(dirFd, name, this.workFd, out);
     return out;
   }
 
   /** Moves the finished object `made` of the work directory to its place, where nothing or (`isCovered`) a whiteout is. One step. */
   moveIn(made: Name, isDirectory: boolean, dirFd: number, name: Name, isCovered: boolean): void {
     if (isCovered && isDirectory && this.exchange(this.workFd, made, dirFd, name)) unlinkAt(this.workFd, made);
-    else renameAt(this.workFd, made, dirFd, name);
+    else this.rename(this.workFd, made, dirFd, name);
     if (isCovered) this.dropWhiteoutFile(dirFd, name);
   }
 
   /** Lets two names change places; false where the second is not there (what hides the name is a `.wh.` file). */
   exchange(dirFd: number, name: Name, otherFd: number, other: Name): boolean {
     try {
-      renameAt(dirFd, name, otherFd, other, RENAME_EXCHANGE);
+      this.rename(dirFd, name, otherFd, other, RENAME_EXCHANGE);
       return true;
     } catch (error) {
       if (errnoOf(error) !== errno.ENOENT) throw error;
@@ -264,7 +273,7 @@ export class Upper extends DirectoryLayer {
   }
 
   private setPrivate(dirFd: number, name: Name, key: string, value: Buffer): void {
-    setxattrAt(dirFd, name, nameFromText(this.format.prefix + key), value);
+    withOwnerRights([[dirFd, name]], () => setxattrAt(dirFd, name, nameFromText(this.format.prefix + key), value));
   }
 
   private getPrivate(dirFd: number, name: Name, key: string): Buffer | undefined {
