@@ -162,6 +162,9 @@ export class Evaluator {
         return this.#access(dot, first, operands, passed);
       case 'variable':
         if (first.names.length > 1) return this.#access(dot, first, operands, passed);
+        this.#node = first;
+        break;
+      case 'pipe':
         break;
       case 'identifier':
         this.#node = first;
