@@ -39,7 +39,7 @@ function list(text: string | undefined): string[] | undefined {
 if (values.help) process.stdout.write(`${usage}\n`);
 else {
   try {
-    runBench({
+    await runBench({
       isQuick: values.quick,
       workloads: list(values.workloads),
       subjects: list(values.subjects),

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
+import { undoneAtInterruption } from '../base/interruption.js';
 import { writeCharts } from './charts.js';
 import { objectionTo } from './disk.js';
 import { deepStack, defaultCache, inputs, mixedStack } from './fixtures.js';
@@ -37,13 +38,14 @@ export interface BenchRequest {
 const defaultDepths = [1, 10, 100, 500];
 
 /** Prints tables on stdout and progress on stderr. PlyfsError for names that do not exist and layers that cannot be mounted. */
-export function runBench(request: BenchRequest): Results {
+export async function runBench(request: BenchRequest): Promise<Results> {
   const cache = request.cache ?? defaultCache();
   const known = allSubjects({ fuseOverlayfs: request.fuseOverlayfs ?? [] });
   const extra = known.map((each) => each.name).filter((name) => /^fuse-overlayfs-\d+$/.test(name));
   const subjects = (request.subjects ?? [...defaultSubjects, ...extra]).map((name) => named(known, name, 'subject'));
   const workloads = chooseWorkloads(request.workloads);
   const home = join(request.uppers ?? cache, `${runPrefix}${process.pid}`);
+  undoneAtInterruption(() => endRun(home));
   removeStale(request.uppers ?? cache);
   const objection = objectionTo(request.uppers ?? cache);
   if (objection !== undefined && workloads.some((workload) => workload.writes !== 'none')) process.stderr.write(`${objection}\n`);
@@ -51,7 +53,7 @@ export function runBench(request: BenchRequest): Results {
   const needsMixed = workloads.some((workload) => !workload.isAboutDepth);
   const depths = workloads.some((workload) => workload.isAboutDepth) ? (request.depths ?? defaultDepths) : [];
   const stack = needsMixed ? stackFor(request, cache, home, known) : undefined;
-  const results = runPlan({
+  const results = await runPlan({
     subjects,
     workloads,
     stack: request.isQuick && stack !== undefined ? shortened(stack, cache) : stack,
@@ -67,6 +69,12 @@ export function runBench(request: BenchRequest): Results {
   else printResults(results, (line) => process.stdout.write(`${line}\n`));
   keep(request, results);
   return results;
+}
+
+/** A signal has come: what is mounted goes with the directories. */
+function endRun(home: string): void {
+  note('');
+  removeHome(home);
 }
 
 const runPrefix = 'plyfs-bench-run-';

@@ -5,6 +5,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
+import { letSignalsIn } from '../base/interruption.js';
 import type { Inputs } from './inputs.js';
 import type { JobResult } from './jobs.js';
 import { RequestCounter, type RequestCounts } from './requests.js';
@@ -41,7 +42,7 @@ interface Sample {
   requests?: RequestCounts;
 }
 
-export function runPlan(plan: Plan): Results {
+export function runPlan(plan: Plan): Promise<Results> {
   return new Runner(plan).run();
 }
 
@@ -64,7 +65,7 @@ class Runner {
     };
   }
 
-  run(): Results {
+  async run(): Promise<Results> {
     const cells = this.cells();
     const drops = cacheDrops();
     mkdirSync(this.plan.home, { recursive: true });
@@ -74,7 +75,7 @@ class Runner {
           const { workload, stack, subject } = cell;
           const progress = `${repetition + 1}/${this.plan.repetitions} ${index + 1}/${cells.length}`;
           this.plan.note(`${progress} ${workload.name} on ${subject.name} (${stack.name})`);
-          if (!this.broken.has(keyOf(cell))) this.attempt(cell, repetition);
+          if (!this.broken.has(keyOf(cell))) await this.attempt(cell, repetition);
         }
       }
     } finally {
@@ -115,10 +116,12 @@ class Runner {
   }
 
   /** A subject that fails a workload is left out of it from then on; the reason is kept. */
-  private attempt(cell: Cell, repetition: number): void {
+  private async attempt(cell: Cell, repetition: number): Promise<void> {
     try {
       this.measure(cell, repetition);
+      await letSignalsIn();
     } catch (error) {
+      await letSignalsIn();
       if (!(error instanceof PlyfsError)) throw error;
       this.broken.add(keyOf(cell));
       this.plan.note(`FAILED ${cell.workload.name} on ${cell.subject.name}: ${error.message}`);

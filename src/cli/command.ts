@@ -1,6 +1,7 @@
 /** The one importer of commander: commands with one look. `--help` with examples, usage errors exit 2, errors one sentence and exit 1. */
 
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { letSignalsIn } from '../base/interruption.js';
 import type { CommandFacts } from './command-facts.js';
 import { reportError } from './report.js';
 
@@ -30,6 +31,7 @@ export async function runCommand(command: Command, words: readonly string[]): Pr
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    await letSignalsIn();
     return reportError(error);
   }
 }

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from './command.js';
 import { type CommandFacts, nearest } from './command-facts.js';
+import { cleanUpAtSignals, interruptedStatus } from './interrupt.js';
 import { reportError } from './report.js';
 import { listed, terminalWidth, wrapped } from './wrap.js';
 
@@ -146,9 +147,10 @@ function print(text: string): number {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : reportError(error));
 });
+cleanUpAtSignals();
 // Not awaited at the top level, which the bundle cannot do (scripts/bundle.mjs).
 main(process.argv.slice(2))
   .catch(reportError)
   .then((status) => {
-    process.exitCode = status;
+    process.exitCode = interruptedStatus() ?? status;
   });

@@ -1,5 +1,6 @@
 /** A progress line for load, save, pull and push: bytes, layers, rate and time left; on a terminal only. */
 
+import { undoneAtInterruption } from '../base/interruption.js';
 import type { CopyProgress, SourceImage, SourceLayer } from '../oci/source.js';
 import { sizeText } from './units.js';
 
@@ -67,6 +68,7 @@ export class Progress {
 
   private draw(verb: string, state: () => State): void {
     if (!this.isShown || Date.now() - this.drawn < redrawMs) return;
+    if (this.drawn === 0) undoneAtInterruption(() => this.end());
     this.drawn = Date.now();
     const columns = this.output.columns || 80; // 0 where nobody told the terminal its size
     this.output.write(`\r\x1b[K${this.line(verb, state(), columns - 1)}`);

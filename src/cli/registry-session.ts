@@ -4,6 +4,7 @@
 import { PlyfsError } from '../base/errors.js';
 import { RegistrySession } from '../registry/client.js';
 import type { Command } from './command.js';
+import { tellingOfSignals } from './interrupt.js';
 
 export interface RegistrySessionOptions {
   tlsVerify?: boolean;
@@ -15,23 +16,21 @@ export function withRegistryOptions(command: Command): Command {
     .option('--no-tls-verify', 'take any certificate, and do without TLS where there is none (also --tls-verify=false)');
 }
 
-/** Runs `use` with a session; SIGINT and SIGTERM abort its calls, which end with PlyfsError `interrupted`. */
+/** Runs `use` with a session; SIGINT, SIGTERM and SIGHUP abort its calls, which end with PlyfsError `interrupted`. */
 export async function withRegistry<T>(
   options: RegistrySessionOptions,
   use: (session: RegistrySession, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
   const stop = (): void => controller.abort(new PlyfsError('interrupted', 'interrupted: nothing was changed'));
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, stop);
   const session = new RegistrySession({
     tlsVerify: options.tlsVerify,
     signal: controller.signal,
     onRetry: (sentence) => process.stderr.write(`plyfs: ${sentence}\n`),
   });
   try {
-    return await use(session, controller.signal);
+    return await tellingOfSignals(stop, () => use(session, controller.signal));
   } finally {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, stop);
     session.close();
   }
 }

@@ -4,8 +4,8 @@ import { PlyfsError } from '../base/errors.js';
 import { writeOut } from '../image/make/write-out.js';
 
 /** Past process.stdout, which would wait for the reader chunk by chunk. */
-export function toStandardOutput(chunks: Iterable<Buffer>): void {
-  writeOut(1, 'standard output', chunks);
+export async function toStandardOutput(chunks: Iterable<Buffer>): Promise<void> {
+  await writeOut(1, 'standard output', chunks);
 }
 
 /** PlyfsError where it is a terminal, which a tar would only disturb. */

@@ -29,7 +29,7 @@ export interface TarStreams {
   /** Tars that come in. */
   readonly input: AsyncIterable<Buffer>;
   /** Writes a tar; a chunk is good until the next is asked for. */
-  readonly write: (tar: Iterable<Buffer>) => void;
+  readonly write: (tar: Iterable<Buffer>) => Promise<void>;
 }
 
 /** Copies `source` to `destination`, one of which is CONTAINER:PATH, the other a path here or `-`, a tar. Returns what could not be kept, as sentences. PlyfsError `usage`,
@@ -86,7 +86,7 @@ async function copyToTar(
   try {
     const node = opened.tree.get(nameFromText(path), options.follow || path.endsWith('/') || path.endsWith('/.'));
     const source = sourceOf(opened.tree, node, path);
-    write(tarOfNode(source.tree, node, source.isContents ? ('.' as Name) : source.name));
+    await write(tarOfNode(source.tree, node, source.isContents ? ('.' as Name) : source.name));
     return [];
   } finally {
     opened.close();

@@ -1,7 +1,6 @@
 /** save: images of the store into one archive or an OCI layout directory, shared layers once, the same bytes for the same images. */
 
-import { createWriteStream, openSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, createWriteStream, openSync, statSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Digest } from '../base/digest.js';
@@ -10,6 +9,7 @@ import { putImage } from '../oci/copy.js';
 import { parseReference, repositoryOf } from '../oci/reference.js';
 import type { CopyProgress, ImageSink, SourceImage } from '../oci/source.js';
 import type { Catalog, StoredImage } from '../store/catalog.js';
+import { Draft, unlessUnwritable, unwritable } from '../store/draft.js';
 import { findImage, getImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
 import { ArchiveSink } from './transports/archive-sink.js';
@@ -73,29 +73,39 @@ export async function saveToFile(store: Store, texts: readonly string[], path: s
   const isThere = statSync(path, { throwIfNoEntry: false });
   if (isThere?.isDirectory()) throw new PlyfsError('usage', `${path} is a directory: name a file in it, or use --format oci-dir`);
   if (isThere !== undefined && !isThere.isFile()) return saveToDevice(store, texts, path, options);
-  const temporary = join(dirname(path), `.plyfs-save-${process.pid}`);
-  const output = createWriteStream(temporary, { fd: openSync(temporary, 'wx', 0o600) });
-  let isDone = false;
-  try {
-    await saveImages(store, texts, output, options);
-    output.end();
-    await finished(output);
-    renameSync(temporary, path);
-    isDone = true;
-  } finally {
-    output.destroy();
-    if (!isDone) rmSync(temporary, { force: true });
-  }
+  using draft = new Draft(path, 0o600);
+  await saveToStream(store, texts, path, draft.fd, options);
+  draft.publish();
 }
 
 async function saveToDevice(store: Store, texts: readonly string[], path: string, options: SaveOptions): Promise<void> {
-  const output = createWriteStream(path, { fd: openSync(path, 'w') });
+  const fd = unlessUnwritable(path, () => openSync(path, 'w'));
+  try {
+    await saveToStream(store, texts, path, fd, options);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** PlyfsError `unwritable` with the path that the user wrote. */
+async function saveToStream(
+  store: Store,
+  texts: readonly string[],
+  path: string,
+  fd: number,
+  options: SaveOptions,
+): Promise<void> {
+  const output = createWriteStream(path, { fd, autoClose: false });
+  let failure: unknown;
+  output.on('error', (error) => {
+    failure = error;
+  });
   try {
     await saveImages(store, texts, output, options);
     output.end();
     await finished(output);
-  } finally {
-    output.destroy();
+  } catch (error) {
+    throw failure === undefined ? error : unwritable(path, failure);
   }
 }
 

@@ -1,10 +1,11 @@
 /** A store: images, their names and their blobs under one directory. Layout and promises: native-notes/store-format.md. */
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
+import { undoneAtInterruption } from '../base/interruption.js';
 import { isMissing } from '../base/node-error.js';
 import { log } from '../observe/log.js';
 import { outerId } from '../sys/user.js';
@@ -35,6 +36,8 @@ function isMachineRoot(): boolean {
 
 export class Store {
   readonly blobs: Blobs;
+  /** All paths given out: those of finished files are there no more. */
+  private readonly temporaries: string[] = [];
 
   /** Reading a store that does not exist finds nothing in it; the first write makes it. */
   constructor(readonly root = defaultRoot()) {
@@ -84,9 +87,16 @@ export class Store {
     }
   }
 
-  /** A path in the store's directory for unfinished files. */
+  /** A path in the store's directory for unfinished files. What still lies there when a signal ends the program goes. */
   temporary(): string {
-    return this.path('tmp', `${process.pid}-${randomBytes(8).toString('hex')}`);
+    const path = this.path('tmp', `${process.pid}-${randomBytes(8).toString('hex')}`);
+    if (this.temporaries.length === 0) undoneAtInterruption(() => this.removeTemporaries());
+    this.temporaries.push(path);
+    return path;
+  }
+
+  private removeTemporaries(): void {
+    for (const path of this.temporaries) rmSync(path, { recursive: true, force: true });
   }
 
   /** Changes the catalog in one step: `edit` gets the newest one and alters it; where it throws nothing is changed. */

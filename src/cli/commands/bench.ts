@@ -3,6 +3,7 @@
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { PlyfsError } from '../../base/errors.js';
+import { undoneAtInterruption } from '../../base/interruption.js';
 import { nameFromText } from '../../base/name.js';
 import { ifPresent } from '../../base/node-error.js';
 import { runBench } from '../../bench/bench.js';
@@ -55,11 +56,12 @@ export const command = newCommand('bench', 'Measures plyfs beside the kernel, fu
   .action(async (what: string | undefined, options: Options) => {
     if (options.replay !== undefined) return replayFile(options.replay, what, options.json === true);
     const unpacked = join(defaultCache(), `image-${process.pid}`);
+    undoneAtInterruption(() => rmSync(unpacked, { recursive: true, force: true }));
     try {
       const layers = what === undefined ? undefined : await layersOf(what, unpacked);
       // Depth is about stacks of its own.
       const chosen = layers === undefined ? usual : usual.filter((name) => name !== 'depth');
-      runBench({
+      await runBench({
         layers,
         isQuick: options.quick === true,
         workloads: options.workloads === 'all' ? undefined : (listOf(options.workloads) ?? chosen),

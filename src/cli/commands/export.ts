@@ -1,11 +1,11 @@
 /** plyfs export: a whole tree as one tar. */
 
-import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
 import { flushContainer } from '../../container/flush.js';
 import { openTreeOf } from '../../image/find/open-tree.js';
 import { exportTree } from '../../image/make/export.js';
 import { sourceDateEpoch } from '../../image/make/new-image.js';
 import { writeOut } from '../../image/make/write-out.js';
+import { Draft } from '../../store/draft.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { Progress } from '../progress.js';
@@ -40,8 +40,8 @@ export const command = newCommand(
         latestSec: sourceDateEpoch(),
         onWarning: (sentence) => process.stderr.write(`plyfs: ${sentence}\n`),
       });
-      if (options.output === undefined) toStandardOutput(progress.counted(chunks));
-      else toFile(options.output, progress.counted(chunks));
+      if (options.output === undefined) await toStandardOutput(progress.counted(chunks));
+      else await toFile(options.output, progress.counted(chunks));
     } finally {
       progress.end();
       opened.close();
@@ -49,16 +49,8 @@ export const command = newCommand(
   });
 
 /** The file appears when it is whole. */
-function toFile(path: string, chunks: Iterable<Buffer>): void {
-  const draft = `${path}.part-${process.pid}`;
-  const fd = openSync(draft, 'wx', 0o644);
-  try {
-    writeOut(fd, path, chunks);
-    renameSync(draft, path);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw error;
-  } finally {
-    closeSync(fd);
-  }
+async function toFile(path: string, chunks: Iterable<Buffer>): Promise<void> {
+  using draft = new Draft(path, 0o644);
+  await writeOut(draft.fd, path, chunks);
+  draft.publish();
 }

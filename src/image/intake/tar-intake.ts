@@ -4,6 +4,7 @@ import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { DigestMeter } from '../../base/digest.js';
 import { errno } from '../../base/errno.js';
 import { errnoOf, PlyfsError } from '../../base/errors.js';
+import { breath } from '../../base/interruption.js';
 import { TarIndexBuilder } from '../../layers/tar/tar-index-builder.js';
 import { mediaTypes } from '../../oci/media-types.js';
 import type { StoredLayer } from '../../store/catalog.js';
@@ -38,6 +39,14 @@ export class TarIntake implements Disposable {
       for (let done = 0; done < chunk.length; ) done += writeSync(this.fd, chunk, done);
     });
     this.onBytes?.(this.meter.sizeBytes);
+  }
+
+  /** As `push`, of all chunks; signals are let in between. */
+  async pushAll(chunks: Iterable<Buffer>): Promise<void> {
+    for (const chunk of chunks) {
+      this.push(chunk);
+      await breath();
+    }
   }
 
   /** Puts the whole tar into the store. It belongs to no image yet. */

@@ -74,7 +74,7 @@ async function takeLayer(
   try {
     using intake = new TarIntake(store, options.onBytes);
     const tar = new LayerTar(opened.base, opened.tree, tarOptions);
-    for (const chunk of tar.chunks()) intake.push(chunk);
+    await intake.pushAll(tar.chunks());
     refuseUnstorable(opened);
     return { layer: tar.entries === 0 ? undefined : intake.finish(), warnings: tar.warnings };
   } finally {

@@ -91,7 +91,7 @@ async function takeDirectory(path: string, intake: TarIntake): Promise<readonly 
   const warnings: string[] = [];
   const onWarning = (sentence: string) => warnings.push(sentence);
   try {
-    for (const chunk of exportTree(opened.tree, { latestSec: sourceDateEpoch(), onWarning })) intake.push(chunk);
+    await intake.pushAll(exportTree(opened.tree, { latestSec: sourceDateEpoch(), onWarning }));
     return warnings;
   } finally {
     opened.close();

@@ -72,14 +72,14 @@ async function flatten(
   try {
     using intake = new TarIntake(store, onBytes);
     if (keep === 0) {
-      for (const chunk of exportTree(new TreeView(label, stack), { nanoseconds: true })) intake.push(chunk);
+      await intake.pushAll(exportTree(new TreeView(label, stack), { nanoseconds: true }));
       return intake.finish();
     }
     const above = stack.length - keep;
     const tar = new LayerTar(new TreeView(label, stack.slice(above)), new StackedView(label, stack, above), {
       nanoseconds: true,
     });
-    for (const chunk of tar.chunks()) intake.push(chunk);
+    await intake.pushAll(tar.chunks());
     return tar.entries === 0 ? undefined : intake.finish();
   } finally {
     for (const layer of stack) layer.close();

@@ -44,7 +44,7 @@ export async function takeStillLayer(
       const { base, tree } = opened;
       const steps = await whileStill((passes) => takeSteps(tree, base, passes));
       refuseUnstorable(opened);
-      const taken = read(store, new LayerTar(base, tree, options), steps, tree, attempt < attempts, options.onBytes);
+      const taken = await read(store, new LayerTar(base, tree, options), steps, tree, attempt < attempts, options.onBytes);
       if (!('changed' in taken)) return taken;
       for (const path of taken.changed) copies.add(path);
     } finally {
@@ -54,17 +54,17 @@ export async function takeStillLayer(
 }
 
 /** The layer; or what was changed before it was read, which may have made the reading fail. */
-function read(
+async function read(
   store: Store,
   tar: LayerTar,
   steps: readonly WalkStep[],
   tree: StillView,
   mayRepeat: boolean,
   onBytes: OnBytes,
-): TakenLayer | { readonly changed: readonly Name[] } {
+): Promise<TakenLayer | { readonly changed: readonly Name[] }> {
   using intake = new TarIntake(store, onBytes);
   try {
-    for (const chunk of tar.chunks(steps)) intake.push(chunk);
+    await intake.pushAll(tar.chunks(steps));
   } catch (error) {
     const changed = mayRepeat ? tree.changedSince() : [];
     if (changed.length === 0) throw error;

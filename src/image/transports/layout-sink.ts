@@ -5,11 +5,13 @@ import { closeSync, existsSync, fsyncSync, openSync, readSync, rmSync, writeSync
 import { dirname, join } from 'node:path';
 import { algorithmOf, type Digest, hexOf, sha256Of } from '../../base/digest.js';
 import { PlyfsError } from '../../base/errors.js';
+import { breath, undoneAtInterruption } from '../../base/interruption.js';
 import { readLimits } from '../../base/limits.js';
 import { JsonObject, parseJson } from '../../oci/json.js';
 import { type Descriptor, encodeManifest } from '../../oci/manifest.js';
 import { mediaTypes } from '../../oci/media-types.js';
 import type { CopyProgress, ImageSink, SourceImage, SourceLayer } from '../../oci/source.js';
+import { unlessUnwritable, unwritable } from '../../store/draft.js';
 import { ensureDirectory, publish, putFile } from '../../store/durable.js';
 import { LayoutDirectory } from './layout-directory.js';
 import { listedDescriptors } from './listed-descriptors.js';
@@ -23,8 +25,9 @@ export class LayoutSink implements ImageSink {
   private readonly names = new Set<string>();
   private temporaries = 0;
 
+  /** PlyfsError `unwritable`. */
   constructor(private readonly directory: string) {
-    ensureDirectory(join(directory, 'blobs', 'sha256'));
+    unlessUnwritable(directory, () => ensureDirectory(join(directory, 'blobs', 'sha256')));
   }
 
   async hasLayer(layer: SourceLayer): Promise<boolean> {
@@ -35,13 +38,17 @@ export class LayoutSink implements ImageSink {
     const { digest } = blobOf(layer);
     if (layer.location === undefined) throw new Error(`layer ${digest} lies nowhere on disk`);
     const temporary = this.temporary();
+    const settled = undoneAtInterruption(() => rmSync(temporary, { force: true }));
     try {
-      const found = copyRange(layer.location, temporary, algorithmOf(digest), (bytes) => progress(layer, bytes));
+      const found = await copyRange(layer.location, temporary, algorithmOf(digest), (bytes) => progress(layer, bytes));
       if (found !== digest) throw new PlyfsError('damaged', `layer ${digest} is damaged in the store: run plyfs check`);
       ensureDirectory(dirname(this.blobPath(digest)));
       publish(temporary, this.blobPath(digest));
+    } catch (error) {
+      throw unwritable(this.directory, error);
     } finally {
       rmSync(temporary, { force: true });
+      settled();
     }
   }
 
@@ -101,12 +108,12 @@ function blobOf(layer: SourceLayer): Descriptor {
 }
 
 /** Copies a range into a new file, on disk when it returns, and tells what it hashes to. */
-function copyRange(
+async function copyRange(
   { path, start, size }: NonNullable<SourceLayer['location']>,
   target: string,
   algorithm: string,
   onBytes: (bytes: number) => void,
-): Digest {
+): Promise<Digest> {
   const hash = createHash(algorithm);
   const buffer = Buffer.allocUnsafeSlow(chunkBytes);
   const from = openSync(path, 'r');
@@ -118,6 +125,7 @@ function copyRange(
       hash.update(buffer.subarray(0, count));
       for (let at = 0; at < count; ) at += writeSync(to, buffer, at, count - at);
       done += count;
+      await breath();
     }
     fsyncSync(to);
   } finally {

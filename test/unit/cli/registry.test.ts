@@ -205,5 +205,5 @@ test('Ctrl-C ends a command that waits for a registry with a sentence', async ()
   await asked;
   child.kill('SIGINT');
   const status = await new Promise((resolve) => child.on('close', resolve));
-  assert.deepEqual([status, stderr], [1, 'plyfs: interrupted: nothing was changed\n']);
+  assert.deepEqual([status, stderr], [130, 'plyfs: interrupted: nothing was changed\n']);
 });
