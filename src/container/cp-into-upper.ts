@@ -108,7 +108,7 @@ export class UpperTarget implements CopyTarget {
   setAttributes(directory: number, name: Name, type: number, attributes: CopiedAttributes): Name[] {
     const { uid, gid, mode, mtimeSec, mtimeNsec, xattrs } = attributes;
     const node = this.node(directory, name);
-    this.fs.setattr(node, { uid, gid }, caller);
+    this.fs.setattr(node, { uid: inContainer(uid, process.geteuid?.()), gid: inContainer(gid, process.getegid?.()) }, caller);
     if (type !== dirType.lnk) this.fs.setattr(node, { mode }, caller);
     const refused = refusedXattrs(xattrs, (key, value) => this.fs.setxattr(node, key, value, 0));
     const time = { sec: mtimeSec, nsec: mtimeNsec };
@@ -120,4 +120,9 @@ export class UpperTarget implements CopyTarget {
     this.fs.destroy();
     this.claims.undo();
   }
+}
+
+/** Who is not root is root in his containers: what is his here is root's there. */
+function inContainer(id: number, own: number | undefined): number {
+  return process.geteuid?.() !== 0 && id === own ? 0 : id;
 }

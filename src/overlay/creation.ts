@@ -6,6 +6,7 @@ import { FsError, isRefusal } from '../base/errors.js';
 import { dirType, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, typeOfMode } from '../base/mode.js';
 import { type Name, nameMax } from '../base/name.js';
 import { whiteoutPrefix } from '../layers/markers.js';
+import { withOwnerRights } from '../layers/owner-rights.js';
 import { Branches } from '../layers/union/branches.js';
 import type { EntryIndex } from '../layers/union/name-table.js';
 import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
@@ -138,7 +139,7 @@ export class Creation {
     // a default ACL on disk would be applied a second time by the file system, with its own idea of the umask
     const isInPlace = covered === 0 && (directory.defaultAcl ?? null) === null && plan.uid === this.daemonUid;
     if (isInPlace) {
-      const opened = this.makeRaw(fd, name, plan);
+      const opened = withOwnerRights([[fd, self]], () => this.makeRaw(fd, name, plan));
       return this.undoOnError(fd, name, plan, () => {
         this.closeOnError(opened, () => this.putOwner(fd, name, plan, inheritsGroup ? parentGid : this.daemonGid));
         return this.addNode(directory, name, plan, fd, name, opened);

@@ -4,6 +4,7 @@ import { errno } from '../base/errno.js';
 import { errnoOf, FsError } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
 import type { Name } from '../base/name.js';
+import { withOwnerRights } from '../layers/owner-rights.js';
 import { type EntryIndex, entryFlag } from '../layers/union/name-table.js';
 import { type NodeIndex, nodeFlag } from '../layers/union/node-table.js';
 import { type Directory, rootIndex } from '../layers/union/tree.js';
@@ -11,6 +12,8 @@ import { rmdirAt, unlinkAt } from '../sys/namespace.js';
 import type { CopyUp } from './copy-up.js';
 import { crashPoint } from './crash-point.js';
 import type { OverlayState } from './state.js';
+
+const self = '' as Name;
 
 export class Removal {
   constructor(
@@ -37,7 +40,7 @@ export class Removal {
       crashPoint('unlink-discard');
       upper.discard(out);
     } else {
-      unlinkAt(fd, name);
+      withOwnerRights([[fd, self]], () => unlinkAt(fd, name));
     }
     this.forgetName(directory, entry, hides);
     this.lostName(node);
@@ -66,7 +69,7 @@ export class Removal {
   /** False where the disk holds what the view does not show: `.wh.` files. */
   private isRemovedEmpty(fd: number, name: Name): boolean {
     try {
-      rmdirAt(fd, name);
+      withOwnerRights([[fd, self]], () => rmdirAt(fd, name));
       return true;
     } catch (error) {
       if (errnoOf(error) !== errno.ENOTEMPTY) throw error;

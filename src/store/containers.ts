@@ -2,7 +2,7 @@
  *  `container.json`, `upper/` and `work/`, appears in one step, and keeps its image by a use. */
 
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { ifPresent } from '../base/node-error.js';
@@ -10,6 +10,7 @@ import { JsonObject, parseJson } from '../oci/json.js';
 import { neededBy, type StoredImage, storedImageFrom } from './catalog.js';
 import { ensureDirectory, namesIn, publish, putFile, syncDirectory } from './durable.js';
 import { FileLock } from './lock.js';
+import { removeDirectory } from './remove-directory.js';
 import { getImage } from './resolve.js';
 import type { Store } from './store.js';
 import { putUse, removeUse } from './uses.js';
@@ -72,7 +73,7 @@ export async function createContainer(
     return withPaths(store, container);
   } catch (error) {
     removeUse(store, id);
-    rmSync(temporary, { recursive: true, force: true });
+    removeDirectory(temporary);
     throw error;
   }
 }
@@ -129,7 +130,7 @@ export async function removeContainer(store: Store, container: Container): Promi
     syncDirectory(store.path('containers'));
     removeUse(store, container.id);
   }
-  rmSync(gone, { recursive: true, force: true });
+  removeDirectory(gone);
 }
 
 /** The catalog's own lock: an image is not removed between being looked up and being kept. */

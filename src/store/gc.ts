@@ -1,10 +1,11 @@
 /** Garbage collection: what no image and no use needs goes. */
 
-import { rmSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { rm, unlink } from 'node:fs/promises';
 import type { Digest } from '../base/digest.js';
 import type { Catalog } from './catalog.js';
 import { namesIn } from './durable.js';
+import { removeDirectory } from './remove-directory.js';
 import type { Store } from './store.js';
 import { listUses } from './uses.js';
 
@@ -64,6 +65,6 @@ export function keptDigests(store: Store, catalog: Catalog): Set<Digest> {
 
 function removeFile(path: string): number {
   const size = statSync(path).size;
-  rmSync(path, { recursive: true });
+  removeDirectory(path);
   return size;
 }

@@ -66,6 +66,19 @@ test(
     })(),
 );
 
+test('what he copies into a container is root’s there, and a container of unwritable directories can be removed', { skip }, () =>
+  withStage((stage) => {
+    stage.sh(image);
+    const ended = asUser(
+      stage,
+      `$PLYFS import img.tar img >/dev/null; $PLYFS create --name cc img >/dev/null; echo x > mine; $PLYFS cp -a mine cc:/ro/kept
+      $PLYFS cp mine cc:/etc/; $PLYFS export cc | tar -tv --numeric-owner | grep -c ' 0/0 .*\\(ro/kept\\|etc/mine\\)$'; $PLYFS rm cc
+      find store/containers store/tmp -mindepth 1`,
+    );
+    assert.deepEqual([ended.stdout, ended.stderr], ['2\ncc\n', '']);
+  })(),
+);
+
 /** Done to a copy each of `ro`: 0555, with a file 0644, one 0444, and a directory 0755 with a file. */
 const operations = [
   'chmod 0755 D',
