@@ -22,29 +22,34 @@ export function sprintf(format: string, operands: readonly GoValue[]): string {
     isReordered = true;
     next = Number(number) - 1;
   };
-  const starred = (text: string | undefined): number | undefined => {
+  let marks = '';
+  const starred = (text: string | undefined, mark: string, least: number): number | undefined => {
     if (text !== '*') return text === undefined ? undefined : Number(text);
-    const value = held(operands[next++]);
-    return typeof value === 'bigint' ? Number(value) : undefined;
+    const value = next < operands.length ? held(operands[next++]) : undefined;
+    if (typeof value === 'bigint' && value >= least && value <= maxWidth) return Number(value);
+    marks += mark;
+    return undefined;
   };
   const text = format.replaceAll(directive, (_, flags: string, ...parts: (string | undefined)[]) => {
     const [first, widthText, second, precisionText, third, verb = ''] = parts;
     at(first);
-    const width = starred(widthText);
+    marks = '';
+    const width = starred(widthText, '%!(BADWIDTH)', -maxWidth);
     at(second);
-    const precision = starred(precisionText);
+    const precision = starred(precisionText, '%!(BADPREC)', 0);
     at(third);
     if (verb === '' || Math.max(Math.abs(width ?? 0), precision ?? 0) > maxWidth) return '%!(NOVERB)';
-    if (verb === '%') return '%';
-    if (next < 0 || (isReordered && next >= operands.length)) return `%!${verb}(BADINDEX)`;
-    if (next >= operands.length) return `%!${verb}(MISSING)`;
+    if (verb === '%') return `${marks}%`;
+    if (next < 0 || (isReordered && next >= operands.length)) return `${marks}%!${verb}(BADINDEX)`;
+    if (next >= operands.length) return `${marks}%!${verb}(MISSING)`;
     const isLeft = flags.includes('-') || (width ?? 0) < 0;
     const plain = isLeft ? `${flags.replaceAll('0', '')}-` : flags;
-    return operandText(held(operands[next++]), verb, {
+    const shown = operandText(held(operands[next++]), verb, {
       flags: plain,
       width: width === undefined ? undefined : Math.abs(width),
-      precision: precision !== undefined && precision < 0 ? undefined : precision,
+      precision,
     });
+    return marks + shown;
   });
   const extra = operands.slice(next).map(held);
   return isReordered || extra.length === 0
