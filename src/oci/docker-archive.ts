@@ -4,7 +4,7 @@ import { PlyfsError } from '../base/errors.js';
 import { readLimits } from '../base/limits.js';
 import { JsonObject, parseJson, textFrom, wrongShape } from './json.js';
 
-import { canonicalText, familiarText, parseReference } from './reference.js';
+import { canonicalText, familiarText, parseReference, taggedText } from './reference.js';
 
 /** One image of the archive; paths are names of archive entries. */
 export interface ArchivedImage {
@@ -31,14 +31,15 @@ export function parseDockerManifest(bytes: Uint8Array, what: string): ArchivedIm
 
 function tagFrom(value: unknown, path: string): string {
   const reference = parseReference(textFrom(value, path));
-  if (reference.tag === undefined) throw new PlyfsError('reference', `${path} has no tag`);
+  if (reference.tag === undefined && reference.digest === undefined) throw new PlyfsError('reference', `${path} has no tag`);
   return canonicalText(reference);
 }
 
-/** The bytes of `manifest.json`; tags are spelled as docker spells them (`busybox:latest`). */
+/** The bytes of `manifest.json`; tags are spelled as docker spells them (`busybox:latest`). A name by digest is no tag. */
 export function encodeDockerManifest(images: readonly ArchivedImage[]): Buffer {
   const list = images.map((image) => {
-    const tags = image.names.map((name) => familiarText(parseReference(name)));
+    const tagged = new Set(image.names.flatMap((name) => taggedText(name) ?? []));
+    const tags = [...tagged].map((name) => familiarText(parseReference(name)));
     return { Config: image.config, RepoTags: tags.length === 0 ? null : tags, Layers: image.layers };
   });
   return Buffer.from(JSON.stringify(list));

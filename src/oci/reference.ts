@@ -82,6 +82,13 @@ export function canonicalText(reference: Reference): string {
   return repositoryOf(reference) + suffix(reference);
 }
 
+/** The name that formats keep which know tags only: `docker.io/library/busybox:1@sha256:...` without its digest; undefined for a name that
+ *  has no tag. */
+export function taggedText(canonical: string): string | undefined {
+  const reference = parseReference(canonical);
+  return reference.tag === undefined ? undefined : canonicalText({ ...reference, digest: undefined });
+}
+
 /** `busybox:latest`: the spelling for people. */
 export function familiarText(reference: Reference): string {
   return familiarRepository(reference) + suffix(reference);

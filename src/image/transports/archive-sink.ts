@@ -57,7 +57,8 @@ export class ArchiveSink implements ImageSink {
     for (const name of names) {
       const reference = parseReference(name);
       const repository = familiarRepository(reference);
-      this.repositories[repository] = { ...this.repositories[repository], [reference.tag ?? 'latest']: hexOf(top.diffId) };
+      if (reference.tag === undefined) continue;
+      this.repositories[repository] = { ...this.repositories[repository], [reference.tag]: hexOf(top.diffId) };
     }
   }
 

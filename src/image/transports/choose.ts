@@ -17,7 +17,10 @@ export interface Candidate {
 /** The one candidate that `name` means (undefined: the only one). PlyfsError `no-image` lists the candidates of `label`; `ambiguous`. */
 export function chooseByName<T extends Candidate>(candidates: readonly T[], name: string | undefined, label: string): T {
   const fitting = name === undefined ? candidates : candidates.filter((candidate) => fits(candidate, name));
-  if (fitting.length === 1) return fitting[0]!;
+  const [first] = fitting;
+  // One image under several names is one.
+  if (first !== undefined && fitting.every(({ digests }) => digests.some((digest) => first.digests.includes(digest))))
+    return first;
   const list = listOf(fitting.length === 0 ? candidates : fitting);
   if (fitting.length > 1) {
     throw new PlyfsError(

@@ -9,7 +9,7 @@ import { type Descriptor, type Index, type Manifest, parseManifest } from '../..
 import { documentKindOf } from '../../oci/media-types.js';
 import { noImageIn } from '../../oci/no-such-image.js';
 import { choosePlatform, isAttestation, parsePlatform, platformDistance } from '../../oci/platform.js';
-import { canonicalText, parseReference } from '../../oci/reference.js';
+import { canonicalText, parseReference, type Reference, withDefaultTag } from '../../oci/reference.js';
 import type { ImageChoice, SourceImage, SourceLayer } from '../../oci/source.js';
 import { type Candidate, chooseByName } from './choose.js';
 import { Documents, type ParsedDocument } from './documents.js';
@@ -207,20 +207,24 @@ function isOther(one: Descriptor, other: Descriptor): boolean {
   return platformDistance(one.platform!, other.platform!) !== 0; // both were looked at
 }
 
-/** containerd's full name goes first; an annotation that is a whole reference counts as one, a bare tag does not. */
+/** containerd's full name goes first; an annotation that is a whole reference counts as one, a bare tag does not. What is no reference is a
+ *  name as it is written. */
 function namesOf(descriptor: Descriptor): { names: string[]; plainName: string | undefined } {
   const full = descriptor.annotations?.get('io.containerd.image.name');
   const refName = descriptor.annotations?.get('org.opencontainers.image.ref.name');
-  if (full !== undefined) return { names: [canonicalText(parseReference(full))], plainName: undefined };
-  if (refName === undefined) return { names: [], plainName: undefined };
-  return { names: isWholeReference(refName) ? [canonicalText(parseReference(refName))] : [], plainName: refName };
+  const reference = full === undefined ? undefined : referenceOf(full);
+  if (reference !== undefined) return { names: [canonicalText(withDefaultTag(reference))], plainName: undefined };
+  const plainName = refName ?? full;
+  const whole = refName === undefined ? undefined : referenceOf(refName);
+  return { names: whole?.tag === undefined ? [] : [canonicalText(whole)], plainName };
 }
 
-function isWholeReference(text: string): boolean {
+/** undefined for text that is none. */
+function referenceOf(text: string): Reference | undefined {
   try {
-    return parseReference(text).tag !== undefined;
+    return parseReference(text);
   } catch (error) {
-    if (error instanceof PlyfsError && error.code === 'reference') return false;
+    if (error instanceof PlyfsError && error.code === 'reference') return undefined;
     throw error;
   }
 }

@@ -1,16 +1,16 @@
-/** The lines of an index.json for one image: one for each name, as docker writes them (S-1). */
+/** The lines of an index.json for one image: one for each name, as docker writes them (S-1). A name by digest alone has no tag to tell. */
 
 import type { Descriptor } from '../../oci/manifest.js';
-import { parseReference } from '../../oci/reference.js';
+import { parseReference, taggedText } from '../../oci/reference.js';
 import type { SourceImage } from '../../oci/source.js';
 
 export function listedDescriptors(image: SourceImage, descriptor: Descriptor, names: readonly string[]): object[] {
   const { os, architecture, variant } = image.config.platform;
   const platform = { architecture, os, ...(variant === undefined ? {} : { variant }) };
   if (names.length === 0) return [{ ...descriptor, platform }];
-  return names.map((name) => {
-    const tag = parseReference(name).tag ?? 'latest';
-    const annotations = { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': tag };
-    return { ...descriptor, annotations, platform };
+  return [...new Set(names.map((name) => taggedText(name) ?? name))].map((name) => {
+    const { tag } = parseReference(name);
+    const tagged = tag === undefined ? {} : { 'org.opencontainers.image.ref.name': tag };
+    return { ...descriptor, annotations: { 'io.containerd.image.name': name, ...tagged }, platform };
   });
 }

@@ -248,7 +248,8 @@ test('a list that names one image many thousand times costs what one does', { ti
     const store = new Store(join(scratch, 'many-store'));
     assert.equal((await loadPath(store, path, { platform: undefined })).length, 10_000);
     assert.equal(store.catalog().images.size, 1);
-    await assert.rejects(openImage(path), /has 10000 images: choose one of [^,]*$/);
+    using image = await openImage(path);
+    assert.equal(image.id, [...store.catalog().images.keys()][0]);
   }
 });
 
