@@ -71,6 +71,7 @@ const rows = {
   'target-no-directory': [1, 'The mount point is not a directory.'],
   'target-dead': [1, 'The mount point is a mount whose server is gone.'],
   'target-unreadable': [1, 'The mount point cannot be looked at.'],
+  'few-descriptors': [1, 'The limit of open files is too low for the layers of a mount.'],
   'target-busy': [1, 'The mount point, or a file on the mount, is in use.'],
   'too-long': [1, 'The path of the mount point or the options are too long for the driver.'],
   'bad-path': [1, 'A layer, upper or work directory cannot be reached.'],

@@ -60,3 +60,18 @@ for (const io of ['cached', 'writeback', 'passthrough']) {
       })(),
   );
 }
+
+test(
+  'more layers than descriptors are refused in a sentence that names the limit, and nothing stays',
+  { skip: cannotMount },
+  () =>
+    withStage((stage) => {
+      const ended = stage.sh(`layers=base; for i in $(seq 120); do mkdir base/l$i; layers=$layers:base/l$i; done
+      ulimit -Sn 128; ulimit -Hn 128; $PLYFS -o lowerdir=$layers mnt`);
+      assert.equal(ended.status, 1);
+      assert.match(
+        ended.stderr,
+        /^plyfs: this mount needs \d+ open files and more, and 128 are allowed: raise the limit \(ulimit -n[^\n]*\n$/,
+      );
+    })(),
+);
