@@ -55,7 +55,8 @@ async function changesOf(store: Store, a: string | undefined, b: string | undefi
   if (a !== undefined && b !== undefined) return between(await openTreeOf(store, a), () => openTreeOf(store, b), options);
   const opened = await openOne(store, a, options);
   try {
-    return diffTrees(opened.base, opened.tree, options.verify === true ? 'whole' : opened.extent, options);
+    const extent = options.verify === true ? 'whole' : opened.extent;
+    return diffTrees(opened.base, opened.tree, extent, { ...options, upperBytes: true });
   } finally {
     opened.close();
   }

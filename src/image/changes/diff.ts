@@ -30,6 +30,8 @@ export interface DiffOptions {
   readonly content?: boolean;
   /** All xattrs are compared, not security.capability alone. */
   readonly xattrs?: boolean;
+  /** Files of the upper whose size and time are those below are compared by their bytes; others are taken to be the same. */
+  readonly upperBytes?: boolean;
 }
 
 /** The changes from `before` to `after`, sorted by path. `extent` as of compareTrees. */
@@ -130,7 +132,9 @@ class Diff {
       const type = this.after.type(after);
       if (type === dirType.lnk && old.readlink(before) !== this.after.readlink(after)) aspects.push('target');
       aspects.push(...this.xattrAspects(before, after));
-      return type === dirType.reg && this.options.content === true ? this.byContent(aspects, before, after) : aspects;
+      if (type !== dirType.reg) return aspects;
+      if (this.options.content === true) return this.byContent(aspects, before, after);
+      return aspects.length === 0 && this.isRewritten(before, after) ? ['content'] : aspects;
     } catch (error) {
       // It vanished while it was looked at: somebody writes to the tree.
       if (errnoOf(error) === errno.ENOENT) return [];
@@ -147,6 +151,19 @@ class Diff {
     const differ = was.size !== is.size || [...was].some(([key, value]) => !isSame(value, is.get(key)));
     if (this.options.xattrs === true && differ) aspects.push('xattrs');
     return this.after.type(after) === dirType.dir ? aspects.filter((aspect) => aspect === 'xattrs') : aspects;
+  }
+
+  /** Who keeps size and time (cp -p, touch -r, a quick build) may have written all the same. */
+  private isRewritten(before: NodeNumber, after: NodeNumber): boolean {
+    if (this.options.upperBytes !== true || !this.after.isUpper(after)) return false;
+    try {
+      this.after.open(after).close();
+    } catch (error) {
+      // A metacopy file has no bytes of its own: its attributes alone were copied up.
+      if (errnoOf(error) === errno.EIO) return false;
+      throw error;
+    }
+    return !hasSameContent(this.before!, before, this.after, after);
   }
 
   private byContent(aspects: readonly Aspect[], before: NodeNumber, after: NodeNumber): Aspect[] {
