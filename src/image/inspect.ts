@@ -4,8 +4,15 @@ import { readLimits } from '../base/limits.js';
 import { parseImageConfig } from '../oci/config.js';
 import type { Sought } from '../oci/no-such-image.js';
 import { familiarRepository, familiarText, parseReference } from '../oci/reference.js';
+import type { Catalog, StoredImage } from '../store/catalog.js';
 import { getImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
+
+/** Each repository with what its name came with. */
+function repoDigests(catalog: Catalog, image: StoredImage): string[] {
+  const names = catalog.namesOf(image.id);
+  return [...new Set(names.map((name) => `${familiarRepository(parseReference(name))}@${catalog.originOf(name, image).digest}`))];
+}
 
 /** One image of the store. PlyfsError `no-image`, which names all `what` the caller has looked for. */
 export function inspectImage(store: Store, text: string, what: Sought): Record<string, unknown> {
@@ -18,7 +25,7 @@ export function inspectImage(store: Store, text: string, what: Sought): Record<s
   return {
     Id: image.id,
     RepoTags: references.filter(({ digest }) => digest === undefined).map(familiarText),
-    RepoDigests: [...new Set(references.map((reference) => `${familiarRepository(reference)}@${image.manifest}`))],
+    RepoDigests: repoDigests(catalog, image),
     Parent: image.parent ?? '',
     Comment: last?.comment ?? '',
     Created: image.created ?? '',

@@ -5,7 +5,7 @@ import { Filters } from '../base/filters.js';
 import { readLimits } from '../base/limits.js';
 import { pathPattern } from '../base/path-match.js';
 import { parseImageConfig } from '../oci/config.js';
-import { familiarRepository, parseReference } from '../oci/reference.js';
+import { familiarRepository, parseReference, repositoryOf } from '../oci/reference.js';
 import type { StoredImage } from '../store/catalog.js';
 import { sharedAndUnique } from '../store/images.js';
 import { getImage } from '../store/resolve.js';
@@ -17,7 +17,7 @@ export interface ImageRow {
   readonly id: Digest;
   readonly repository: string | undefined;
   readonly tag: string | undefined;
-  /** Of the manifest. */
+  /** What the name came with: an index or the manifest. */
   readonly digest: Digest;
   readonly created: string | undefined;
   readonly platform: string;
@@ -43,11 +43,21 @@ export function listImages(store: Store, all = false): ImageRow[] {
       ...sharedAndUnique(catalog, image),
       containers: uses.filter((use) => use.image === image.id && use.pid === undefined).length,
     };
-    const names = catalog.namesOf(image.id).map(parseReference);
+    const names = catalog.namesOf(image.id);
     if (names.length === 0) return [{ ...common, repository: undefined, tag: undefined }];
-    return names.map((name) => ({ ...common, repository: familiarRepository(name), tag: name.tag }));
+    return shownNames(names).map((name) => {
+      const reference = parseReference(name);
+      const { digest } = catalog.originOf(name, image);
+      return { ...common, digest, repository: familiarRepository(reference), tag: reference.tag };
+    });
   });
   return rows.sort((a, b) => timeOf(b) - timeOf(a) || (`${a.repository}:${a.tag}` < `${b.repository}:${b.tag}` ? -1 : 1));
+}
+
+/** Those with a tag, and digests of repositories that have none. */
+function shownNames(names: readonly string[]): string[] {
+  const repositories = new Set(names.filter((name) => !name.includes('@')).map((name) => repositoryOf(parseReference(name))));
+  return names.filter((name) => !name.includes('@') || !repositories.has(repositoryOf(parseReference(name))));
 }
 
 function timeOf({ created }: { readonly created: string | undefined }): number {

@@ -1,12 +1,14 @@
 /** load, save, pull and push: layers that the sink lacks, then the documents, then (by the caller) `commit`. */
 
 import type { Digest } from '../base/digest.js';
-import type { CopyProgress, ImageChoice, ImageSink, ImageSource, SourceImage, SourceLayer } from './source.js';
+import type { CopyProgress, ImageChoice, ImageSink, ImageSource, LayerOutcome, SourceImage, SourceLayer } from './source.js';
 
 export interface CopyOptions {
   /** Canonical references for the image at the sink; without them those of the source. */
   names?: readonly string[];
   progress?: CopyProgress;
+  /** Told when a layer is begun, and how it came to be there. */
+  onLayer?: (layer: SourceLayer, state: 'begun' | LayerOutcome) => void;
 }
 
 /** Copies the image that `choice` names. Nothing is visible at the sink before its `commit`. */
@@ -26,11 +28,19 @@ export async function putImage(image: SourceImage, sink: ImageSink, options: Cop
   const progress = options.progress ?? (() => {});
   const waiting = distinctLayers(image.layers);
   const failures: unknown[] = [];
+  const takeLayer = async (layer: SourceLayer): Promise<void> => {
+    options.onLayer?.(layer, 'begun');
+    const isThere = await sink.hasLayer(layer);
+    const outcome = isThere
+      ? ({ kind: 'exists' } as const)
+      : ((await sink.putLayer(layer, progress)) ?? ({ kind: 'put' } as const));
+    progress(layer, layer.sizeBytes);
+    options.onLayer?.(layer, outcome);
+  };
   const takeLayers = async (): Promise<void> => {
     for (let layer = waiting.shift(); layer !== undefined && failures.length === 0; layer = waiting.shift()) {
       try {
-        if (!(await sink.hasLayer(layer))) await sink.putLayer(layer, progress);
-        progress(layer, layer.sizeBytes);
+        await takeLayer(layer);
       } catch (error) {
         failures.push(error);
       }

@@ -35,3 +35,10 @@ export const manifestAccept = [...kinds.keys()].join(', ');
 export function isForeignLayer(mediaType: string): boolean {
   return mediaType.includes('.foreign.') || mediaType.includes('.nondistributable.');
 }
+
+const configTypes = new Set<string>([mediaTypes.config, mediaTypes.dockerConfig]);
+
+/** Whether a config of this type is an image's; other types are artifacts' (helm charts, signatures, attestations). */
+export function isImageConfig(mediaType: string): boolean {
+  return configTypes.has(mediaType);
+}

@@ -22,8 +22,10 @@ export interface SourceLayer {
   readonly sizeBytes: number;
   /** Where the bytes can be read in place; undefined where they arrive over a wire. */
   readonly location: FileRange | undefined;
-  /** The bytes as kept, from the first. Not verified. */
-  read(): AsyncIterable<Uint8Array>;
+  /** The repository of a registry that it comes from, `localhost:5000/team/app`; undefined elsewhere. */
+  readonly repository?: string;
+  /** The bytes as kept, from `offset` on. Not verified. */
+  read(offset?: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
 /** One image of one platform, documents read and checked, layers not yet touched. */
@@ -34,6 +36,8 @@ export interface SourceImage {
   readonly config: ImageConfig;
   /** As received; undefined where the source has none (docker-archives before engine 25). */
   readonly manifest: { readonly bytes: Uint8Array; readonly mediaType: string } | undefined;
+  /** The index that it was chosen from, as received, where the name led to one. */
+  readonly index?: { readonly bytes: Uint8Array; readonly mediaType: string; readonly digest: Digest };
   /** Canonical references under which the source lists it. */
   readonly names: readonly string[];
   /** Bottom first, one for each diffID. */
@@ -55,6 +59,12 @@ export interface ImageChoice {
   readonly platform: string | undefined;
 }
 
+/** How a layer came to be at the sink: it was there, was taken over from another repository, or its bytes passed. */
+export type LayerOutcome =
+  | { readonly kind: 'exists' }
+  | { readonly kind: 'mounted'; readonly from: string }
+  | { readonly kind: 'put' };
+
 /** Told as bytes pass; `sizeBytes` is of the layer as kept by the source. */
 export type CopyProgress = (layer: SourceLayer, doneBytes: number) => void;
 
@@ -64,7 +74,7 @@ export interface ImageSink {
   /** It has the layer and does not want it again. */
   hasLayer(layer: SourceLayer): Promise<boolean>;
   /** Takes a layer. PlyfsError `digest` where bytes and claims differ; then nothing of the layer stays. */
-  putLayer(layer: SourceLayer, progress: CopyProgress): Promise<void>;
+  putLayer(layer: SourceLayer, progress: CopyProgress): Promise<LayerOutcome | undefined>;
   /** PRE: its layers were put or are there. `names` are canonical references that shall name it from now on. */
   putImage(image: SourceImage, names: readonly string[]): Promise<void>;
   /** Publishes all images put so far, in one step where the sink can; without it nothing is visible. */

@@ -51,12 +51,50 @@ export function sharedLayers(a: StoredImage, b: StoredImage): number {
   return at < 0 ? a.layers.length : at;
 }
 
+/** What a registry, archive or layout knows a name by. One image can come under several manifests: its layers plain, gzip, zstd. */
+export interface NameOrigin {
+  /** Of the image's own manifest. */
+  readonly manifest: Digest;
+  /** What the name led to: the same, or an index that lists it. */
+  readonly digest: Digest;
+}
+
 export class Catalog {
   private constructor(
     readonly images: Map<Digest, StoredImage>,
-    /** Canonical references (with tag, or `repository@digest` for what was pulled) to image IDs. */
-    readonly names: Map<string, Digest>,
+    /** Canonical references (with tag, or `repository@digest` for what was pulled) to image IDs. Changed by `name` and `unname` alone. */
+    readonly names: ReadonlyMap<string, Digest>,
+    /** Of names that did not come with the image's first manifest. */
+    private readonly origins: Map<string, NameOrigin>,
   ) {}
+
+  /** Gives an image a name, taking it from whatever had it. */
+  name(name: string, image: StoredImage, origin: NameOrigin | undefined): void {
+    this.#names.set(name, image.id);
+    const isFirst = origin === undefined || (origin.manifest === image.manifest && origin.digest === image.manifest);
+    if (isFirst) this.origins.delete(name);
+    else this.origins.set(name, origin);
+  }
+
+  unname(name: string): void {
+    this.#names.delete(name);
+    this.origins.delete(name);
+  }
+
+  get #names(): Map<string, Digest> {
+    return this.names as Map<string, Digest>; // read-only for others
+  }
+
+  /** What `name` came with; by default the image's first manifest. */
+  originOf(name: string | undefined, image: StoredImage): NameOrigin {
+    const found = name === undefined ? undefined : this.origins.get(name);
+    return found ?? { manifest: image.manifest, digest: image.manifest };
+  }
+
+  /** Every manifest and index that names came with. */
+  originDigests(): Digest[] {
+    return [...this.origins.values()].flatMap(({ manifest, digest }) => [manifest, digest]);
+  }
 
   /** An absent file is an empty catalog. PlyfsError `document` for a damaged one. */
   static read(path: string): Catalog {
@@ -64,21 +102,26 @@ export class Catalog {
     try {
       bytes = readFileSync(path);
     } catch (error) {
-      if (isMissing(error)) return new Catalog(new Map(), new Map());
+      if (isMissing(error)) return new Catalog(new Map(), new Map(), new Map());
       throw new PlyfsError('store', `the store cannot be read: ${(error as Error).message}`, { cause: error });
     }
     const object = new JsonObject(parseJson(bytes, 'catalog.json', catalogLimitBytes), 'catalog.json');
     const images = object.list('images', storedImageFrom);
     const names = object.object('names');
+    // Not in the stores of 0.1.0.
+    const origins = object.optionalObject('origins');
     return new Catalog(
       new Map(images.map((image) => [image.id, image])),
       new Map(Object.keys(names.raw()).map((name) => [name, names.digest(name)])),
+      new Map(Object.keys(origins?.raw() ?? {}).map((name) => [name, originFrom(origins!.object(name))])), // its own keys
     );
   }
 
   encode(): string {
     const names = Object.fromEntries([...this.names].sort(([a], [b]) => (a < b ? -1 : 1)));
-    return `${JSON.stringify({ images: [...this.images.values()], names }, undefined, 1)}\n`;
+    const origins =
+      this.origins.size === 0 ? {} : { origins: Object.fromEntries([...this.origins].sort(([a], [b]) => (a < b ? -1 : 1))) };
+    return `${JSON.stringify({ images: [...this.images.values()], names, ...origins }, undefined, 1)}\n`;
   }
 
   /** Names of an image, tags and digests, sorted. */
@@ -93,7 +136,11 @@ export class Catalog {
 
   /** By the digest of its manifest, or the beginning of it after `sha256:`. PlyfsError `ambiguous`. */
   findByManifest(text: string): StoredImage | undefined {
-    return text.startsWith('sha256:') ? this.#begun(text, ({ manifest }) => manifest) : undefined;
+    if (!text.startsWith('sha256:')) return undefined;
+    for (const [name, origin] of this.origins) {
+      if (origin.manifest === text || origin.digest === text) return this.images.get(this.names.get(name)!); // they have the same keys
+    }
+    return this.#begun(text, ({ manifest }) => manifest);
   }
 
   #begun(text: string, digestOf: (image: StoredImage) => Digest): StoredImage | undefined {
@@ -105,6 +152,10 @@ export class Catalog {
     }
     return found[0];
   }
+}
+
+function originFrom(object: JsonObject): NameOrigin {
+  return { manifest: object.digest('manifest'), digest: object.digest('digest') };
 }
 
 export function storedImageFrom(value: unknown, path: string): StoredImage {
@@ -120,7 +171,8 @@ export function storedImageFrom(value: unknown, path: string): StoredImage {
   };
 }
 
-function layerFrom(value: unknown, path: string): StoredLayer {
+/** PlyfsError `document`. */
+export function layerFrom(value: unknown, path: string): StoredLayer {
   const object = new JsonObject(value, path);
   return {
     diffId: object.digest('diffId'),

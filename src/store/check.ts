@@ -97,7 +97,7 @@ async function checkCatalog(store: Store, present: ReadonlySet<Digest>, repair: 
   if (repair && (lost.size > 0 || lostNames.length > 0)) {
     await store.change((draft) => {
       for (const id of lost) draft.images.delete(id);
-      for (const [name, id] of draft.names) if (!draft.images.has(id)) draft.names.delete(name);
+      for (const [name, id] of draft.names) if (!draft.images.has(id)) draft.unname(name);
     });
   }
   return findings;

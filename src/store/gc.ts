@@ -3,8 +3,11 @@
 import { statSync } from 'node:fs';
 import { rm, unlink } from 'node:fs/promises';
 import type { Digest } from '../base/digest.js';
+import { readLimits } from '../base/limits.js';
+import { parseManifest } from '../oci/manifest.js';
 import type { Catalog } from './catalog.js';
 import { namesIn } from './durable.js';
+import { readLayerRecord, recordedLayers, recordPath } from './layer-records.js';
 import { removeDirectory } from './remove-directory.js';
 import type { Store } from './store.js';
 import { listUses } from './uses.js';
@@ -25,8 +28,13 @@ export async function collectGarbage(store: Store): Promise<Collected> {
   let { bytes } = collected;
   const indexed = new Set(namesIn(store.path('blobs/sha256')));
   for (const hex of namesIn(store.path('indexes'))) if (!indexed.has(hex)) bytes += removeFile(store.path('indexes', hex));
-  for (const directory of ['tmp', 'cache']) {
+  for (const directory of ['tmp', 'cache', 'partial']) {
     for (const name of namesIn(store.path(directory))) bytes += removeFile(store.path(directory, name));
+  }
+  for (const digest of recordedLayers(store)) {
+    const diffId = readLayerRecord(store, digest)?.diffId;
+    const isKnown = store.blobs.has(digest) || (diffId !== undefined && store.blobs.has(diffId));
+    if (!isKnown) bytes += removeFile(recordPath(store, digest));
   }
   return { blobs: collected.blobs, bytes };
 }
@@ -59,8 +67,16 @@ export function keptDigests(store: Store, catalog: Catalog): Set<Digest> {
     kept.add(image.id).add(image.manifest);
     for (const layer of image.layers) kept.add(layer.diffId).add(layer.blob);
   }
+  for (const digest of catalog.originDigests()) for (const part of partsOf(store, digest)) kept.add(part);
   for (const use of listUses(store)) for (const digest of use.keeps) kept.add(digest);
   return kept;
+}
+
+/** A manifest or index that a name came with, and the layers that it names as they were received. */
+function partsOf(store: Store, digest: Digest): Digest[] {
+  if (!store.blobs.has(digest)) return [];
+  const document = parseManifest(store.blobs.readDocument(digest, readLimits().manifestBytes), digest);
+  return document.kind === 'index' ? [digest] : [digest, ...document.layers.map((layer) => layer.digest)];
 }
 
 function removeFile(path: string): number {

@@ -14,7 +14,11 @@ import { listUses, type Use } from './uses.js';
 export async function tagImage(store: Store, source: string, target: string): Promise<void> {
   const reference = withDefaultTag(parseReference(target));
   if (reference.digest !== undefined) throw new PlyfsError('reference', `"${target}" has a digest: a new name has a tag only`);
-  await store.change((catalog) => catalog.names.set(canonicalText(reference), getImage(catalog, source).image.id));
+  await store.change((catalog) => {
+    const { image, name } = getImage(catalog, source);
+    // What is pushed under the new name are the same digests.
+    catalog.name(canonicalText(reference), image, catalog.originOf(name, image));
+  });
 }
 
 export interface Removed {
@@ -49,7 +53,7 @@ function unlist(catalog: Catalog, text: string, force: boolean, uses: readonly U
   const { image, name } = getImage(catalog, text);
   const names = catalog.namesOf(image.id);
   if (name !== undefined && names.some((other) => other !== name && !other.includes('@'))) {
-    catalog.names.delete(name);
+    catalog.unname(name);
     return { untagged: [familiarText(parseReference(name))], deleted: undefined };
   }
   const tags = names.filter((other) => !other.includes('@'));
@@ -58,7 +62,7 @@ function unlist(catalog: Catalog, text: string, force: boolean, uses: readonly U
     throw new PlyfsError('in-use', `image ${shortId(image.id)} has several names (${list}): remove them one by one, or use -f`);
   }
   refuseUsed(image, uses, force);
-  for (const other of names) catalog.names.delete(other);
+  for (const other of names) catalog.unname(other);
   catalog.images.delete(image.id);
   return { untagged: names.map((other) => familiarText(parseReference(other))), deleted: image.id };
 }
@@ -86,7 +90,7 @@ export async function pruneStore(
     );
     return gone.map((image) => {
       const names = catalog.namesOf(image.id);
-      for (const name of names) catalog.names.delete(name);
+      for (const name of names) catalog.unname(name);
       catalog.images.delete(image.id);
       return { image, untagged: names.map((name) => familiarText(parseReference(name))) };
     });

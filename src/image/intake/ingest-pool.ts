@@ -19,7 +19,7 @@ export class IngestPool {
   private readonly idle: IngestThread[] = [];
   private readonly all = new Set<IngestThread>();
 
-  /** As `ingest`. PRE: not more than `size` at a time. */
+  /** As `ingest`, each in a thread of its own; more than `size` at a time get in each other's way where they do not wait for bytes. */
   async run(job: IngestJob, onBytes: (bytes: number) => void): Promise<Ingested> {
     if (job.location.size <= inlineBytes) return ingest(job, onBytes);
     const thread = this.idle.pop() ?? this.start();

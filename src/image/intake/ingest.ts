@@ -7,6 +7,7 @@ import { PlyfsError } from '../../base/errors.js';
 import { TarIndexBuilder } from '../../layers/tar/tar-index-builder.js';
 import type { FileRange } from '../../oci/source.js';
 import { type Compression, compressionOf, decompressed, magicBytes } from '../../tar/decompress.js';
+import { type ArrivalMemory, untilArrived } from './arrival.js';
 import { namingAsync } from './named-errors.js';
 import { putIndex } from './saved-index.js';
 
@@ -22,6 +23,8 @@ export interface IngestJob {
   readonly tarPath: string;
   readonly indexPath: string;
   readonly blobPath: string | undefined;
+  /** Where the bytes of `location` are still arriving: how far they have come. */
+  readonly arriving?: ArrivalMemory;
 }
 
 export interface Ingested {
@@ -58,6 +61,7 @@ export function temporariesOf(job: IngestJob): string[] {
 }
 
 async function pass(job: IngestJob, onBytes: (bytes: number) => void): Promise<Ingested> {
+  if (job.arriving !== undefined) await untilArrived(job.arriving, Math.min(magicBytes, job.location.size));
   const compression = compressionOfRange(job.location);
   const isPlain = compression === 'none';
   // A plain layer's blob is its tar: it is hashed once, by what its descriptor uses.
@@ -133,7 +137,8 @@ async function* tapped(
   let told = performance.now();
   try {
     for (let done = 0; done < location.size; ) {
-      const count = readSync(fd, buffer, 0, Math.min(buffer.length, location.size - done), location.start + done);
+      const here = job.arriving === undefined ? location.size : await untilArrived(job.arriving, done + 1);
+      const count = readSync(fd, buffer, 0, Math.min(buffer.length, here - done), location.start + done);
       if (count === 0) throw new PlyfsError('truncated', `${job.label} is cut off after ${done} of ${location.size} bytes`);
       done += count;
       const chunk = buffer.subarray(0, count);

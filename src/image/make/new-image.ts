@@ -82,8 +82,9 @@ export async function storeNewImage(
     parent,
   };
   await store.change((catalog) => {
-    if (!catalog.images.has(id)) catalog.images.set(id, stored);
-    if (name !== undefined) catalog.names.set(name, id);
+    const known = catalog.images.get(id) ?? stored;
+    catalog.images.set(id, known);
+    if (name !== undefined) catalog.name(name, known, { manifest: stored.manifest, digest: stored.manifest });
   });
   return id;
 }

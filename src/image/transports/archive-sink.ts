@@ -30,7 +30,7 @@ export class ArchiveSink implements ImageSink {
     return this.written.has(blobOf(layer).digest);
   }
 
-  async putLayer(layer: SourceLayer, progress: CopyProgress): Promise<void> {
+  async putLayer(layer: SourceLayer, progress: CopyProgress): Promise<undefined> {
     const { digest } = blobOf(layer);
     if (layer.location === undefined) throw new Error(`layer ${digest} lies nowhere on disk`);
     const meter = new DigestMeter(algorithmOf(digest));

@@ -11,7 +11,7 @@ export function fileLayer(diffId: Digest, descriptor: Descriptor | undefined, lo
     descriptor,
     sizeBytes: location.size,
     location,
-    read: () => readInOrder(location),
+    read: (offset = 0) => readInOrder({ ...location, start: location.start + offset, size: location.size - offset }),
   };
 }
 

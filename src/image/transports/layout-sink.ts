@@ -34,7 +34,7 @@ export class LayoutSink implements ImageSink {
     return existsSync(this.blobPath(blobOf(layer).digest));
   }
 
-  async putLayer(layer: SourceLayer, progress: CopyProgress): Promise<void> {
+  async putLayer(layer: SourceLayer, progress: CopyProgress): Promise<undefined> {
     const { digest } = blobOf(layer);
     if (layer.location === undefined) throw new Error(`layer ${digest} lies nowhere on disk`);
     const temporary = this.temporary();

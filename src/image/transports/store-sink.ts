@@ -1,9 +1,8 @@
 /** The store as a place that images go to: load and pull. */
 
-import { createWriteStream, rmSync } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import { existsSync, rmSync } from 'node:fs';
 import type { Digest } from '../../base/digest.js';
-import { algorithmOf, parseDigest } from '../../base/digest.js';
+import { algorithmOf, hexOf, parseDigest, shortId } from '../../base/digest.js';
 import { PlyfsError } from '../../base/errors.js';
 import { log } from '../../observe/log.js';
 import { encodeManifest } from '../../oci/manifest.js';
@@ -11,16 +10,28 @@ import { mediaTypes } from '../../oci/media-types.js';
 import { platformText } from '../../oci/platform.js';
 import type { CopyProgress, FileRange, ImageSink, SourceImage, SourceLayer } from '../../oci/source.js';
 import type { StoredImage, StoredLayer } from '../../store/catalog.js';
-import type { FileLock } from '../../store/lock.js';
+import { ensureDirectory } from '../../store/durable.js';
+import { noteLayer, readLayerRecord } from '../../store/layer-records.js';
+import { FileLock } from '../../store/lock.js';
 import type { Store } from '../../store/store.js';
 import { adoptTar } from '../intake/adopt.js';
+import { Arrival } from '../intake/arrival.js';
 import type { Ingested, IngestJob } from '../intake/ingest.js';
 import { IngestPool } from '../intake/ingest-pool.js';
 import { StoredLinks } from '../stack/stored-links.js';
 
+/** Of a layer that is still arriving: `whole` resolves when all of it is on disk. */
+interface Coming {
+  readonly partial: string;
+  readonly arrival: Arrival;
+  readonly whole: Promise<void>;
+}
+
 interface Pending {
   readonly image: StoredImage;
   readonly names: readonly string[];
+  /** What its names led to. */
+  readonly digest: Digest;
 }
 
 export class StoreSink implements ImageSink {
@@ -35,7 +46,8 @@ export class StoreSink implements ImageSink {
     private readonly store: Store,
     private readonly lock: FileLock,
   ) {
-    this.parallelLayers = this.pool.size;
+    // A layer that comes over a wire mostly waits: docker fetches three at a time.
+    this.parallelLayers = Math.max(3, this.pool.size);
     this.links = new StoredLinks(store);
     for (const image of store.catalog().images.values()) for (const layer of image.layers) this.layers.set(layer.diffId, layer);
   }
@@ -45,36 +57,85 @@ export class StoreSink implements ImageSink {
     return new StoreSink(store, await store.lockForAdding());
   }
 
+  /** Layers that another pull has brought and not published count too. */
   async hasLayer(layer: SourceLayer): Promise<boolean> {
-    const known = this.layers.get(layer.diffId);
-    return known !== undefined && this.store.blobs.has(known.diffId) && this.store.blobs.has(known.blob);
+    const known = this.layers.get(layer.diffId) ?? this.recorded(layer);
+    if (known === undefined || !this.store.blobs.has(known.diffId) || !this.store.blobs.has(known.blob)) return false;
+    this.layers.set(layer.diffId, known);
+    if (layer.repository !== undefined) this.note(layer);
+    return true;
   }
 
-  async putLayer(layer: SourceLayer, progress: CopyProgress): Promise<void> {
-    const spool = layer.location === undefined ? this.store.temporary() : undefined;
+  private recorded({ descriptor, diffId }: SourceLayer): StoredLayer | undefined {
+    const record = descriptor === undefined ? undefined : readLayerRecord(this.store, descriptor.digest);
+    return record?.diffId === diffId ? record.layer : undefined;
+  }
+
+  async putLayer(layer: SourceLayer, progress: CopyProgress): Promise<undefined> {
+    if (layer.location === undefined) {
+      await this.receive(layer, progress);
+      return;
+    }
+    const stored = await this.ingest(layer, layer.location, progress);
+    this.layers.set(layer.diffId, stored);
+    this.note(layer, stored);
+  }
+
+  /** What comes over a wire is taken in while it arrives, and goes on where an earlier attempt broke off. Who brings the same layer at the
+   *  same time, in whatever process, waits and finds it. PlyfsError also of who sends it. */
+  private async receive(layer: SourceLayer, progress: CopyProgress): Promise<void> {
+    const { descriptor } = layer;
+    if (descriptor === undefined) throw new Error(`layer ${layer.diffId} comes over a wire without a descriptor`);
+    const partial = this.store.path('partial', `${algorithmOf(descriptor.digest)}-${hexOf(descriptor.digest)}`);
+    ensureDirectory(this.store.path('partial'));
+    const tell = () => log('info', `waiting for another plyfs that fetches ${shortId(descriptor.digest)}`);
+    using _lock = await FileLock.take(`${partial}.lock`, 'exclusive', tell);
+    if (await this.hasLayer(layer)) return;
+    const begun = existsSync(partial);
+    let stored: StoredLayer;
     try {
-      const location = layer.location ?? (await this.spool(layer, spool!, progress));
-      this.layers.set(layer.diffId, await this.ingest(layer, location, progress));
+      stored = await this.receiveInto(partial, layer, progress);
+    } catch (error) {
+      if (!begun || !isWrong(error)) throw error;
+      log('warn', `what was there of layer ${shortId(descriptor.digest)} was damaged: it is fetched again`);
+      stored = await this.receiveInto(partial, layer, progress);
+    }
+    this.layers.set(layer.diffId, stored);
+    this.note(layer, stored);
+  }
+
+  private note({ descriptor, diffId, repository }: SourceLayer, layer?: StoredLayer): void {
+    if (descriptor !== undefined) noteLayer(this.store, descriptor.digest, { diffId, layer, repository });
+  }
+
+  /** Goes on with the file `partial`, which is gone afterwards unless more may come. */
+  private async receiveInto(partial: string, layer: SourceLayer, progress: CopyProgress): Promise<StoredLayer> {
+    const arrival = await Arrival.at(partial, layer.sizeBytes);
+    const stop = new AbortController();
+    const whole = arrival.take(layer.read(arrival.bytes, stop.signal), (bytes) => progress(layer, bytes));
+    // Heard of below.
+    whole.catch(() => undefined);
+    try {
+      return await this.ingest(layer, { path: partial, start: 0, size: layer.sizeBytes }, () => undefined, {
+        partial,
+        arrival,
+        whole,
+      });
+    } catch (error) {
+      stop.abort(error);
+      // Where the bytes did not come, that is why.
+      const failure = await whole.then(
+        () => error,
+        (reason: unknown) => reason,
+      );
+      if (isWrong(failure)) rmSync(partial, { force: true });
+      throw failure;
     } finally {
-      if (spool !== undefined) rmSync(spool, { force: true });
+      await arrival.close();
     }
   }
 
-  /** What comes over a wire goes to a file first: its blob, if it is compressed, as kept. */
-  private async spool(layer: SourceLayer, path: string, progress: CopyProgress): Promise<FileRange> {
-    let size = 0;
-    const counted = async function* (): AsyncGenerator<Uint8Array> {
-      for await (const chunk of layer.read()) {
-        size += chunk.length;
-        progress(layer, size);
-        yield chunk;
-      }
-    };
-    await pipeline(counted, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
-    return { path, start: 0, size };
-  }
-
-  private async ingest(layer: SourceLayer, location: FileRange, progress: CopyProgress): Promise<StoredLayer> {
+  private async ingest(layer: SourceLayer, location: FileRange, progress: CopyProgress, coming?: Coming): Promise<StoredLayer> {
     const job: IngestJob = {
       label: `layer ${layer.descriptor?.digest ?? layer.diffId}`,
       location,
@@ -82,11 +143,13 @@ export class StoreSink implements ImageSink {
       diffId: requireSha256(layer.diffId),
       tarPath: this.store.temporary(),
       indexPath: this.store.temporary(),
-      blobPath: this.store.temporary(),
+      blobPath: coming === undefined ? this.store.temporary() : undefined,
+      ...(coming !== undefined && { arriving: coming.arrival.memory }),
     };
     const result = await this.pool.run(job, (bytes) => progress(layer, bytes));
+    await coming?.whole;
     for (const warning of result.warnings) log('warn', `${job.label}: ${warning}`);
-    this.adopt(job, result);
+    this.adopt(job, result, job.blobPath ?? coming?.partial);
     return {
       diffId: result.diffId,
       blob: result.blob,
@@ -97,16 +160,19 @@ export class StoreSink implements ImageSink {
     };
   }
 
-  private adopt(job: IngestJob, result: Ingested): void {
+  /** `blobPath`: where the bytes as received are, finished; of a plain layer they are those of its tar. */
+  private adopt(job: IngestJob, result: Ingested, blobPath: string | undefined): void {
     adoptTar(this.store, job, result);
-    if (result.compression !== 'none') this.store.blobs.adopt(job.blobPath!, result.blob); // set above
+    if (blobPath === undefined) return;
+    if (result.compression === 'none') rmSync(blobPath, { force: true });
+    else this.store.blobs.adopt(blobPath, result.blob);
   }
 
   /** An archive may list one image several times: the first manifest is kept. */
   async putImage(image: SourceImage, names: readonly string[]): Promise<void> {
     const stored = this.putImages.get(image.id) ?? this.putDocuments(image);
     this.putImages.set(image.id, stored);
-    this.pending.push({ names, image: stored });
+    this.pending.push({ names, image: stored, digest: image.index?.digest ?? stored.manifest });
   }
 
   private putDocuments(image: SourceImage): StoredImage {
@@ -116,6 +182,7 @@ export class StoreSink implements ImageSink {
       return layer;
     });
     this.links.check(layers);
+    if (image.index !== undefined) this.put(image.index.bytes);
     const config = this.put(image.configBytes);
     if (config !== image.id) throw new PlyfsError('digest', `the config ${image.id} is damaged: its bytes hash to ${config}`);
     return {
@@ -136,9 +203,10 @@ export class StoreSink implements ImageSink {
   async commit(): Promise<void> {
     try {
       await this.store.change((catalog) => {
-        for (const { image, names } of this.pending) {
-          if (!catalog.images.has(image.id)) catalog.images.set(image.id, image);
-          for (const name of names) catalog.names.set(name, image.id);
+        for (const { image, names, digest } of this.pending) {
+          const known = catalog.images.get(image.id) ?? image;
+          catalog.images.set(image.id, known);
+          for (const name of names) catalog.name(name, known, { manifest: image.manifest, digest });
         }
       });
     } finally {
@@ -151,6 +219,11 @@ export class StoreSink implements ImageSink {
     this.lock[Symbol.dispose]();
     void this.pool.close();
   }
+}
+
+/** Whether it is the bytes that are at fault, so that more of them make nothing better. */
+function isWrong(error: unknown): boolean {
+  return error instanceof PlyfsError && ['digest', 'BAD_TAR', 'BAD_COMPRESSION', 'OVER_LIMIT', 'truncated'].includes(error.code);
 }
 
 function requireSha256(diffId: Digest): Digest {

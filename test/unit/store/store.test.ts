@@ -52,7 +52,7 @@ async function addImage(store: Store, name: string | undefined, ...layers: strin
   };
   await store.change((catalog) => {
     catalog.images.set(image.id, image);
-    if (name !== undefined) catalog.names.set(name, image.id);
+    if (name !== undefined) catalog.name(name, catalog.images.get(image.id)!, undefined);
   });
   return image;
 }
@@ -221,7 +221,7 @@ test('check finds a damaged blob and an image that lacks one; repair removes bot
   await addImage(store, 'docker.io/library/app:1', 'a');
   const whole = await addImage(store, 'docker.io/library/app:2', 'b');
   writeFileSync(store.blobs.path(sha256Of('a')), 'A');
-  await store.change((catalog) => catalog.names.set('docker.io/library/lost:1', sha256Of('nothing')));
+  await store.change((catalog) => catalog.name('docker.io/library/lost:1', { ...whole, id: sha256Of('nothing') }, undefined));
   const kinds = (result: { findings: readonly { kind: string }[] }): string[] =>
     result.findings.map((finding) => finding.kind).sort();
   assert.deepEqual(kinds(await checkStore(store, false)), ['damaged-blob', 'lost-name', 'missing-blob']);
