@@ -45,19 +45,16 @@ export class TunnelAgent extends https.Agent {
     super.destroy();
   }
 
-  private open(target: string): Promise<Duplex> {
-    const { url, ca, stallMs } = this.proxy;
+  private connect(target: string): http.ClientRequest {
+    const { url, ca } = this.proxy;
     const module = url.protocol === 'https:' ? https : http;
     const headers = { Host: target, ...proxyAuthorization(url) };
-    const request = module.request({
-      method: 'CONNECT',
-      host: hostOf(url),
-      port: portOf(url),
-      path: target,
-      headers,
-      agent: false,
-      ca,
-    });
+    return module.request({ method: 'CONNECT', host: hostOf(url), port: portOf(url), path: target, headers, agent: false, ca });
+  }
+
+  private open(target: string): Promise<Duplex> {
+    const { url, stallMs } = this.proxy;
+    const request = this.connect(target);
     this.opening.add(request);
     return new Promise<Duplex>((resolve, reject) => {
       const fail = (detail: string, cause?: unknown): void =>

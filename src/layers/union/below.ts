@@ -3,7 +3,7 @@
 
 import { dirType } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
-import { foundLink, foundPass, foundWhiteout, type Layer, Listing, type Place } from '../layer.js';
+import { type Found, foundLink, foundPass, foundWhiteout, type Layer, Listing, type Place } from '../layer.js';
 import { Branches } from './branches.js';
 
 /** An object that is no directory, found at the end of a path. */
@@ -65,22 +65,19 @@ export class Below {
       } else if (found?.type === foundPass) {
         (next.count === 0 ? waiting : next).add(position, layer.directory(dir, name, found.ref));
       } else if (found !== undefined) {
-        if (next.count === 0 && found.type === foundLink) {
-          // A link to a layer further down: its target is no directory (L-8).
-          const target = this.walk(this.roots(position), layer.readlink(dir, name, found.ref)).object;
-          return target === undefined ? { branches: Branches.none() } : { branches: Branches.none(), object: target };
-        }
-        const isObject = next.count === 0 && found.type !== foundWhiteout;
-        if (isObject)
-          return {
-            branches: Branches.none(),
-            object: { position, path, type: found.type, ino: found.ino, place: { layer, dir, name, ref: found.ref } },
-          };
-        break;
+        const isSeen = next.count === 0 && found.type !== foundWhiteout;
+        const object = isSeen ? this.object(position, path, { layer, dir, name, ref: found.ref }, found) : undefined;
+        return { branches: next, ...(object !== undefined && { object }) };
       }
       layer.listMarks(dir, marks);
       if (marks.isOpaque || (found !== undefined && layer.hides(dir, sought))) break;
     }
     return { branches: next };
+  }
+
+  /** What is no directory. A link to a layer further down stands for its target, which is no directory (L-8). */
+  private object(position: number, path: Name, place: Place, { type, ino }: Found): BelowObject | undefined {
+    if (type !== foundLink) return { position, path, type, ino, place };
+    return this.walk(this.roots(position), place.layer.readlink(place.dir, place.name, place.ref)).object;
   }
 }
