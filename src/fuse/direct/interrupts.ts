@@ -10,6 +10,7 @@ import type { Jobs } from '../io/jobs.js';
 const uniqueAt = 8;
 const pidAt = 32;
 const againMs = 50;
+const none: readonly Buffer[] = [];
 
 export class Interrupts {
   /** `unique` of requests, as its bytes. */
@@ -30,9 +31,10 @@ export class Interrupts {
   }
 
   /** Parked requests whose callers are dying; they are parked no more. */
-  dying(): Buffer[] {
+  dying(): readonly Buffer[] {
+    if (this.waiting.length === 0) return none;
     const now = performance.now();
-    if (this.waiting.length === 0 || now < this.nextAt) return [];
+    if (now < this.nextAt) return none;
     this.nextAt = now + againMs;
     const ended: Buffer[] = [];
     this.waiting = this.waiting.filter((unique) => {
