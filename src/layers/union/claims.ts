@@ -74,6 +74,8 @@ export class Claims {
     this.layers[0]!.stat(claimed.dir, claimed.name, 0, this.attributes);
     const { nlink, ino } = this.attributes;
     const known = nlink > 1 ? this.links.get(0, ino) : undefined;
+    // Whoever lists copied-up files mostly asks for their attributes next. Those of several names wait until they are one node.
+    if (nlink === 1) nodes.store(node, this.attributes);
     nodes.setIno(node, known === undefined ? this.decide(node, claimed, nlink) : nodes.ino(known));
     if (nlink > 1 && known === undefined) this.links.set(0, ino, node);
   }
