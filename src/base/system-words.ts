@@ -23,6 +23,8 @@ const words: Readonly<Record<string, string>> = {
 
 /** Of an FsError or an error of Node's fs; undefined for anything else. */
 export function systemWords(error: unknown): string | undefined {
+  // A layer says itself what is wrong with a file; from elsewhere the detail is the name of a system call.
+  if (error instanceof FsError && error.detail.includes(': ')) return error.detail;
   const code = error instanceof FsError ? errnoName(error.errno) : codeOf(error);
   if (code === undefined) return undefined;
   return words[code] ?? [...getSystemErrorMap().values()].find(([name]) => name === code)?.[1];

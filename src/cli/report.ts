@@ -1,8 +1,11 @@
 /** How a command that failed ends: one sentence on stderr and an exit status. */
 
-import { FsError, PlyfsError } from '../base/errors.js';
+import { resolve } from 'node:path';
+import { PlyfsError } from '../base/errors.js';
+import { systemWords } from '../base/system-words.js';
+import { defaultRoot } from '../store/store.js';
 
-/** Prints the error and returns the exit status: 2 for wrong usage, else 1. What nobody expected is printed with its stack. */
+/** Prints the error and returns the exit status: 2 for wrong usage, else 1. Neither a raw errno nor a stack is for them. */
 export function reportError(error: unknown): number {
   process.stderr.write(`plyfs: ${sentenceOf(error)}\n`);
   return error instanceof PlyfsError ? error.exitStatus : 1;
@@ -11,8 +14,40 @@ export function reportError(error: unknown): number {
 function sentenceOf(error: unknown): string {
   if (error instanceof PlyfsError)
     return typeof error.cause === 'string' && error.cause !== '' ? `${error.message}\n${error.cause}` : error.message;
-  if (error instanceof FsError) return error.message;
-  // What the system refused, in node's words: "EACCES: permission denied, open '/x'".
-  if (error instanceof Error && 'syscall' in error && 'code' in error) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return systemSentence(error) ?? faultSentence(error);
+}
+
+/** What the verb of a system call is for people; of others it is not worth a word. */
+const verbs: Readonly<Record<string, string>> = {
+  open: 'opened',
+  read: 'read',
+  write: 'written',
+  fsync: 'written',
+  mkdir: 'made',
+  rename: 'written',
+  scandir: 'listed',
+  opendir: 'listed',
+  rm: 'removed',
+  rmdir: 'removed',
+  unlink: 'removed',
+};
+
+/** What the system refused. Where it was a file of the store, the store is named: the file is no business of the reader. */
+function systemSentence(error: unknown): string | undefined {
+  const why = systemWords(error);
+  if (why === undefined) return undefined;
+  const { path, syscall } = error as NodeJS.ErrnoException; // an FsError has neither
+  const verb = verbs[syscall ?? ''] ?? 'reached';
+  if (path === undefined) return verb === 'reached' ? why : `a file cannot be ${verb}: ${why}`;
+  const root = defaultRoot();
+  return resolve(path).startsWith(`${root}/`)
+    ? `the store ${root} cannot be ${verb === 'listed' ? 'read' : verb}: ${why}`
+    : `${path} cannot be ${verb}: ${why}`;
+}
+
+/** A fault of ours. Its stack is for who looks for it. */
+function faultSentence(error: unknown): string {
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  if (process.env.PLYFS_TRACE !== undefined && error instanceof Error) return error.stack ?? message;
+  return `a fault of plyfs itself (${message}): please report it, with the stack that it shows with PLYFS_TRACE=cli`;
 }

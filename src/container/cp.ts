@@ -6,6 +6,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { FsError, PlyfsError } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
 import { type Name, nameFromText, textFromName } from '../base/name.js';
+import { systemWords } from '../base/system-words.js';
 import { openContainer } from '../image/find/open-tree.js';
 import type { NodeNumber, TreeView } from '../image/tree/tree-view.js';
 import { type Container, getContainer } from '../store/containers.js';
@@ -161,7 +162,7 @@ class Copy {
       return this.warnings;
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
-      throw new PlyfsError('copy', `${source.path} could not be copied: ${error.message}`, { cause: error });
+      throw new PlyfsError('copy', `${source.path} could not be copied: ${systemWords(error)}`, { cause: error });
     } finally {
       this.target.close();
     }

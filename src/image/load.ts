@@ -8,6 +8,7 @@ import { putImage } from '../oci/copy.js';
 import type { CopyProgress, SourceImage } from '../oci/source.js';
 import { collectNow } from '../store/gc.js';
 import type { Store } from '../store/store.js';
+import { writingAsync } from '../store/writing.js';
 import { openArchive } from './find/locate.js';
 import { StoreSink } from './transports/store-sink.js';
 
@@ -61,7 +62,9 @@ async function loadSpooled(
   using _lock = await store.lockForAdding();
   const path = store.temporary();
   try {
-    await pipeline(counted(input, options), createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+    await writingAsync(store.root, () =>
+      pipeline(counted(input, options), createWriteStream(path, { flags: 'wx', mode: 0o600 })),
+    );
     return await loadFrom(store, path, 'standard input', options, leftovers);
   } finally {
     rmSync(path, { force: true });

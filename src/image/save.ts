@@ -70,7 +70,7 @@ async function putImages(images: readonly SourceImage[], sink: ImageSink, option
 
 /** The same into a file, which appears when it is whole. A device, pipe or socket at `path` is written to as it is. */
 export async function saveToFile(store: Store, texts: readonly string[], path: string, options: SaveOptions = {}): Promise<void> {
-  const isThere = statSync(path, { throwIfNoEntry: false });
+  const isThere = unlessUnwritable(path, () => statSync(path, { throwIfNoEntry: false }));
   if (isThere?.isDirectory()) throw new PlyfsError('usage', `${path} is a directory: name a file in it, or use --format oci-dir`);
   if (isThere !== undefined && !isThere.isFile()) return saveToDevice(store, texts, path, options);
   using draft = new Draft(path, 0o600);

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { type Digest, hexOf } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 import { isMissing } from '../base/node-error.js';
+import { systemWords } from '../base/system-words.js';
 import { JsonObject, parseJson } from '../oci/json.js';
 
 /** The most a catalog may weigh: about 100,000 images. */
@@ -103,7 +104,7 @@ export class Catalog {
       bytes = readFileSync(path);
     } catch (error) {
       if (isMissing(error)) return new Catalog(new Map(), new Map(), new Map());
-      throw new PlyfsError('store', `the store cannot be read: ${(error as Error).message}`, { cause: error });
+      throw new PlyfsError('store', `the store cannot be read: ${systemWords(error)}`, { cause: error });
     }
     const object = new JsonObject(parseJson(bytes, 'catalog.json', catalogLimitBytes), 'catalog.json');
     const images = object.list('images', storedImageFrom);

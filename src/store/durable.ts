@@ -16,6 +16,7 @@ import {
 import { dirname } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { ifPresent } from '../base/node-error.js';
+import { systemWords } from '../base/system-words.js';
 
 /** Puts `bytes` at `path` in one step. PRE: `temporary` lies on the same file system. PlyfsError `store` where the disk is full. */
 export function putFile(path: string, temporary: string, bytes: Uint8Array | string): void {
@@ -39,9 +40,8 @@ function orRemove(temporary: string, path: string, write: () => void): void {
     write();
   } catch (cause) {
     rmSync(temporary, { force: true });
-    const { code } = cause as NodeJS.ErrnoException; // Node's fs throws nothing else
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause;
-    throw new PlyfsError('store', `${path} cannot be written (its disk is full): nothing has changed`, { cause });
+    // Node's fs throws nothing else.
+    throw new PlyfsError('store', `${path} cannot be written (${systemWords(cause)}): nothing has changed`, { cause });
   }
 }
 

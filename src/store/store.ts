@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { undoneAtInterruption } from '../base/interruption.js';
 import { isMissing } from '../base/node-error.js';
+import { systemWords } from '../base/system-words.js';
 import { log } from '../observe/log.js';
 import { outerId } from '../sys/user.js';
 import { Blobs } from './blobs.js';
@@ -52,7 +53,7 @@ export class Store {
       found = readFileSync(this.path('format'), 'utf8');
     } catch (error) {
       if (isMissing(error)) return;
-      throw new PlyfsError('store', `the store ${this.root} cannot be read: ${(error as Error).message}`, { cause: error });
+      throw new PlyfsError('store', `the store ${this.root} cannot be read: ${systemWords(error)}`, { cause: error });
     }
     if (found === formatText) return;
     throw new PlyfsError(
@@ -79,7 +80,7 @@ export class Store {
     } catch (cause) {
       throw new PlyfsError(
         'store',
-        `the store ${this.root} cannot be written: ${(cause as Error).message} (choose another with PLYFS_ROOT)`,
+        `the store ${this.root} cannot be written: ${systemWords(cause)} (choose another with PLYFS_ROOT)`,
         {
           cause,
         },

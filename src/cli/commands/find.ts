@@ -1,6 +1,7 @@
 /** plyfs find: names of an image below a directory. */
 
 import { PlyfsError } from '../../base/errors.js';
+import { fnmatchPattern } from '../../base/fnmatch.js';
 import { dirType, kindName } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
 import type { ImageView, ViewEntry } from '../../image/tree/image-view.js';
@@ -61,11 +62,11 @@ function print(view: ImageView, path: string, options: Options): void {
   if (options.type !== undefined && type === undefined) {
     throw new PlyfsError('usage', `--type ${options.type}: write ${Object.keys(types).join(', ')}`);
   }
-  const pattern = options.name === undefined ? undefined : globPattern(wordBytes(options.name));
+  const pattern = options.name === undefined ? undefined : fnmatchPattern(options.name);
   const found: Found[] = [];
   for (const entry of walk(view, path, options.maxdepth ?? Number.POSITIVE_INFINITY)) {
     if (type !== undefined && entry.type !== type) continue;
-    if (pattern !== undefined && !pattern.test(entry.name)) continue;
+    if (pattern !== undefined && !pattern.test(textFromName(entry.name))) continue;
     found.push(entry);
   }
   if (options.json === true) {
@@ -91,15 +92,4 @@ function* walkBelow(view: ImageView, directory: number, prefix: Name, depthLeft:
     yield { ...entry, path };
     if (entry.type === dirType.dir) yield* walkBelow(view, entry.node, path, depthLeft - 1);
   }
-}
-
-/** fnmatch(3) without flags, on bytes. */
-function globPattern(glob: Name): RegExp {
-  const source = glob.replaceAll(/\\[\s\S]|\[!?\]?[^\]]*\]|[*?]|[^\w]/g, (part) => {
-    if (part === '*') return '[\\s\\S]*';
-    if (part === '?') return '[\\s\\S]';
-    if (part.startsWith('[') && part.length > 2) return part.replace(/^\[!/, '[^').replaceAll('\\', '\\\\');
-    return `\\${part.length === 2 ? part[1] : part}`;
-  });
-  return new RegExp(`^${source}$`);
 }

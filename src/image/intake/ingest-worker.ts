@@ -3,6 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import type { ErrorCode } from '../../base/error-codes.js';
 import { PlyfsError } from '../../base/errors.js';
+import { systemWords } from '../../base/system-words.js';
 import { type IngestJob, ingest } from './ingest.js';
 import type { WorkerMessage } from './ingest-pool.js';
 
@@ -20,5 +21,7 @@ port.on('message', (job: IngestJob) => {
 
 function described(error: unknown): { code: ErrorCode | undefined; text: string } {
   if (error instanceof PlyfsError) return { code: error.code, text: error.message };
+  const refused = systemWords(error);
+  if (refused !== undefined) return { code: 'unreadable', text: `what is to be loaded cannot be read: ${refused}` };
   return { code: undefined, text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

@@ -2,10 +2,12 @@
  *  (ingest-pool.ts) or, for small layers, in the caller's. Nothing is put in its place here: the result is temporary files. */
 
 import { closeSync, fsyncSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { algorithmOf, type Digest, DigestMeter, shortId } from '../../base/digest.js';
 import { PlyfsError } from '../../base/errors.js';
 import { TarIndexBuilder } from '../../layers/tar/tar-index-builder.js';
 import type { FileRange } from '../../oci/source.js';
+import { writing } from '../../store/writing.js';
 import { type Compression, compressionOf, decompressed, magicBytes } from '../../tar/decompress.js';
 import { type ArrivalMemory, untilArrived } from './arrival.js';
 import { namingAsync } from './named-errors.js';
@@ -86,7 +88,7 @@ async function pass(job: IngestJob, onBytes: (bytes: number) => void): Promise<I
   verify(job, blobDigest, diffId);
   tar.sync();
   blob?.sync();
-  putIndex(job.indexPath, index);
+  writing(storeOf(job.indexPath), () => putIndex(job.indexPath, index));
   return {
     compression,
     diffId,
@@ -156,20 +158,29 @@ async function* tapped(
   }
 }
 
+/** Temporary files lie in a directory of it. */
+function storeOf(temporary: string): string {
+  return dirname(dirname(temporary));
+}
+
 /** A new file that is written from its start. */
 class OutputFile implements Disposable {
   private readonly fd: number;
+  private readonly root: string;
 
   constructor(path: string) {
-    this.fd = openSync(path, 'wx', 0o600);
+    this.root = storeOf(path);
+    this.fd = writing(this.root, () => openSync(path, 'wx', 0o600));
   }
 
   write(chunk: Uint8Array): void {
-    for (let done = 0; done < chunk.length; ) done += writeSync(this.fd, chunk, done);
+    writing(this.root, () => {
+      for (let done = 0; done < chunk.length; ) done += writeSync(this.fd, chunk, done);
+    });
   }
 
   sync(): void {
-    fsyncSync(this.fd);
+    writing(this.root, () => fsyncSync(this.fd));
   }
 
   [Symbol.dispose](): void {

@@ -2,13 +2,12 @@
 
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { DigestMeter } from '../../base/digest.js';
-import { errno } from '../../base/errno.js';
-import { errnoOf, PlyfsError } from '../../base/errors.js';
 import { breath } from '../../base/interruption.js';
 import { TarIndexBuilder } from '../../layers/tar/tar-index-builder.js';
 import { mediaTypes } from '../../oci/media-types.js';
 import type { StoredLayer } from '../../store/catalog.js';
 import type { Store } from '../../store/store.js';
+import { writing } from '../../store/writing.js';
 import { putIndex } from './saved-index.js';
 
 /** Hears how many bytes have passed. */
@@ -28,14 +27,14 @@ export class TarIntake implements Disposable {
   ) {
     this.tarPath = store.temporary();
     this.indexPath = store.temporary();
-    this.fd = openSync(this.tarPath, 'wx', 0o600);
+    this.fd = writing(store.root, () => openSync(this.tarPath, 'wx', 0o600));
   }
 
   /** PlyfsError `store` where the disk is full or broken: nothing of it stays. */
   push(chunk: Uint8Array): void {
     this.meter.update(chunk);
     this.builder.push(chunk as Buffer); // the builder reads it as bytes
-    writing(this.store, () => {
+    writing(this.store.root, () => {
       for (let done = 0; done < chunk.length; ) done += writeSync(this.fd, chunk, done);
     });
     this.onBytes?.(this.meter.sizeBytes);
@@ -54,7 +53,7 @@ export class TarIntake implements Disposable {
     const index = this.builder.finish();
     const tarBytes = this.meter.sizeBytes;
     const diffId = this.meter.finish();
-    writing(this.store, () => {
+    writing(this.store.root, () => {
       fsyncSync(this.fd);
       putIndex(this.indexPath, index);
       this.store.blobs.adoptIndex(this.indexPath, diffId);
@@ -68,19 +67,5 @@ export class TarIntake implements Disposable {
   [Symbol.dispose](): void {
     closeSync(this.fd);
     for (const path of [this.tarPath, this.indexPath]) rmSync(path, { force: true });
-  }
-}
-
-/** Errors of the store's disk as a sentence. */
-export function writing<T>(store: Store, act: () => T): T {
-  try {
-    return act();
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const number = errnoOf(cause);
-    if ((code === undefined && number === undefined) || cause instanceof PlyfsError) throw cause;
-    const isFull = code === 'ENOSPC' || code === 'EDQUOT' || number === errno.ENOSPC || number === errno.EDQUOT;
-    const why = isFull ? 'its disk is full' : (cause as Error).message;
-    throw new PlyfsError('store', `the store ${store.root} cannot be written (${why}): nothing has changed`, { cause });
   }
 }

@@ -6,6 +6,7 @@ import { type Digest, DigestMeter } from '../../base/digest.js';
 import { mediaTypes } from '../../oci/media-types.js';
 import type { SourceImage, SourceLayer } from '../../oci/source.js';
 import type { Store } from '../../store/store.js';
+import { writingAsync } from '../../store/writing.js';
 import { compressed } from '../../tar/compress.js';
 import { fileLayer } from './file-layer.js';
 
@@ -42,7 +43,9 @@ export class LayerCompressor implements Disposable {
       }
     };
     const plain = createReadStream(this.store.blobs.path(layer.diffId), { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>; // no encoding
-    await pipeline(measured(compressed(plain, this.compression)), createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+    await writingAsync(this.store.root, () =>
+      pipeline(measured(compressed(plain, this.compression)), createWriteStream(path, { flags: 'wx', mode: 0o600 })),
+    );
     const size = meter.sizeBytes;
     const descriptor = { mediaType: layerTypes[this.compression], digest: meter.finish(), size };
     const made = fileLayer(layer.diffId, descriptor, { path, start: 0, size });

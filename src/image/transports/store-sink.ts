@@ -14,6 +14,7 @@ import { ensureDirectory } from '../../store/durable.js';
 import { noteLayer, readLayerRecord } from '../../store/layer-records.js';
 import { FileLock } from '../../store/lock.js';
 import type { Store } from '../../store/store.js';
+import { writingAsync } from '../../store/writing.js';
 import { adoptTar } from '../intake/adopt.js';
 import { Arrival } from '../intake/arrival.js';
 import type { Ingested, IngestJob } from '../intake/ingest.js';
@@ -112,7 +113,8 @@ export class StoreSink implements ImageSink {
   private async receiveInto(partial: string, layer: SourceLayer, progress: CopyProgress): Promise<StoredLayer> {
     const arrival = await Arrival.at(partial, layer.sizeBytes);
     const stop = new AbortController();
-    const whole = arrival.take(layer.read(arrival.bytes, stop.signal), (bytes) => progress(layer, bytes));
+    const taking = () => arrival.take(layer.read(arrival.bytes, stop.signal), (bytes) => progress(layer, bytes));
+    const whole = writingAsync(this.store.root, taking);
     // Heard of below.
     whole.catch(() => undefined);
     try {

@@ -5,6 +5,7 @@ import { errno } from '../../base/errno.js';
 import { errnoOf, FsError, PlyfsError } from '../../base/errors.js';
 import { dirType } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
+import { systemWords } from '../../base/system-words.js';
 import type { NodeNumber, TreeView, ViewEntry } from './tree-view.js';
 
 /** One thing met on the way. Directories are entered and left; in between come the names that are gone, then those that are there, each
@@ -127,5 +128,5 @@ export function unreadable(tree: TreeView, path: Name, error: unknown): unknown 
       cause: error,
     });
   }
-  return new PlyfsError('unreadable', `${shown} cannot be read: ${error.message}`, { cause: error });
+  return new PlyfsError('unreadable', `${shown} cannot be read: ${systemWords(error)}`, { cause: error });
 }

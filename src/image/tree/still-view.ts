@@ -10,11 +10,11 @@ import { dirType } from '../../base/mode.js';
 import type { Name } from '../../base/name.js';
 import type { Content, Layer } from '../../layers/layer.js';
 import type { Store } from '../../store/store.js';
+import { writing } from '../../store/writing.js';
 import { clone, copyData, dataRanges, pread } from '../../sys/file.js';
 import { closeFd } from '../../sys/open.js';
 import { raiseNofile } from '../../sys/process.js';
 import { statAt } from '../../sys/stat.js';
-import { writing } from '../intake/tar-intake.js';
 import { compareTrees, unreadable, type WalkStep } from './compare.js';
 import type { OpenedFile } from './content.js';
 import type { NodeNumber, TreeView } from './tree-view.js';
@@ -151,7 +151,7 @@ export class StillView extends UpperView {
   /** A file of our own with the same bytes, where that costs nothing or must be; undefined where not. */
   private copyOf({ fd }: Content, size: number, mustCopy: boolean): number | undefined {
     if (!mustCopy && !this.canClone) return undefined;
-    return writing(this.options.store, () => this.copyInto(this.unnamedFile(), fd, size, mustCopy));
+    return writing(this.options.store.root, () => this.copyInto(this.unnamedFile(), fd, size, mustCopy));
   }
 
   private unnamedFile(): number {

@@ -200,7 +200,7 @@ test('a refused commit leaves nothing: a bad name, a bad change, a metacopy file
 }, async () => {
   const [store, container] = await containerOf([base], 'dir etc; file etc/m xattr:trusted.overlay.metacopy= = x');
   await assert.rejects(commit(store, container, { reference: 'App' }), /App/);
-  await assert.rejects(commit(store, container), /etc\/m of web cannot be read: EIO.*metacopy/);
+  await assert.rejects(commit(store, container), /etc\/m of web cannot be read: .*metacopy/);
   rmSync(join(container.upper, 'etc/m'));
   await assert.rejects(commit(store, container, { changes: ['RUN ls'] }), /RUN is not allowed in a change/);
   buildTree(container.upper, 'file etc/.wh.. = x');
