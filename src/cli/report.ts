@@ -1,9 +1,7 @@
 /** How a command that failed ends: one sentence on stderr and an exit status. */
 
-import { resolve } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { systemWords } from '../base/system-words.js';
-import { defaultRoot } from '../store/store.js';
 
 /** Prints the error and returns the exit status: 2 for wrong usage, else 1. Neither a raw errno nor a stack is for them. */
 export function reportError(error: unknown): number {
@@ -32,6 +30,10 @@ const verbs: Readonly<Record<string, string>> = {
   unlink: 'removed',
 };
 
+/** Unfinished files, blobs, what tells of images and containers (native-notes/store-format.md); the store is what is before. */
+const storeFile =
+  /^(.*)\/(?:tmp\/\d+-[0-9a-f]{16}|(?:blobs\/sha\d+|indexes|cache|uses|layers|partial|containers)\/[0-9a-f-]{12,}[^/]*(?:\/container\.json)?|lock|adding|catalog\.json|format)$/;
+
 /** What the system refused. Where it was a file of the store, the store is named: the file is no business of the reader. */
 function systemSentence(error: unknown): string | undefined {
   const why = systemWords(error);
@@ -39,10 +41,8 @@ function systemSentence(error: unknown): string | undefined {
   const { path, syscall } = error as NodeJS.ErrnoException; // an FsError has neither
   const verb = verbs[syscall ?? ''] ?? 'reached';
   if (path === undefined) return verb === 'reached' ? why : `a file cannot be ${verb}: ${why}`;
-  const root = defaultRoot();
-  return resolve(path).startsWith(`${root}/`)
-    ? `the store ${root} cannot be ${verb === 'listed' ? 'read' : verb}: ${why}`
-    : `${path} cannot be ${verb}: ${why}`;
+  const [, root] = storeFile.exec(path) ?? [];
+  return root === undefined ? `${path} cannot be ${verb}: ${why}` : `the store ${root} cannot be ${verb}: ${why}`;
 }
 
 /** A fault of ours. Its stack is for who looks for it. */
