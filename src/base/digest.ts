@@ -23,6 +23,12 @@ export function sha256Of(bytes: Uint8Array | string): Digest {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
 }
 
+/** By the algorithm of `like`: what the bytes are to be compared with it by. */
+export function digestLike(like: Digest, bytes: Uint8Array): Digest {
+  const algorithm = algorithmOf(like);
+  return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}` as Digest;
+}
+
 export function algorithmOf(digest: Digest): string {
   return digest.slice(0, digest.indexOf(':'));
 }

@@ -31,9 +31,6 @@ export async function findMountedImage(request: ImageRequest, options: MountOpti
     ...(request.only !== undefined && { only: request.only }),
   };
   const layers = await prepareStackOf(store, image, choice);
-  if (layers.length === 0) {
-    throw new PlyfsError('no-layer', `${request.text} has no layer: there is nothing to mount`);
-  }
   return { label: request.text, storeRoot: store.root, layers, id: storedId(image) };
 }
 

@@ -60,8 +60,8 @@ export class Server {
 
 /** The image tower is loaded only where an image is mounted. */
 async function openLayers(image: MountedImage): Promise<Layer[]> {
-  const [{ openPrepared }, { Store }] = await Promise.all([import('../image/stack/stack.js'), import('../store/store.js')]);
-  return openPrepared(new Store(image.storeRoot), image.layers).map(({ layer }) => layer);
+  const [{ layersToShow }, { Store }] = await Promise.all([import('../image/stack/stack.js'), import('../store/store.js')]);
+  return layersToShow(new Store(image.storeRoot), image.layers);
 }
 
 function describe(error: unknown): { code: ErrorCode; message: string; stack: string } {

@@ -33,16 +33,12 @@ export interface ImageConfig extends RunConfig {
 export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
   const object = new JsonObject(parseJson(bytes, what, readLimits().configBytes), what);
   const rootfs = object.object('rootfs');
-  if (rootfs.text('type') !== 'layers') throw wrongShape(rootfs.at('type'), `is not "layers"`);
+  if ((rootfs.optionalText('type') ?? 'layers') !== 'layers') throw wrongShape(rootfs.at('type'), `is not "layers"`);
   const diffIds = rootfs.optionalList('diff_ids', digestFrom) ?? [];
   const { layers } = readLimits();
   if (diffIds.length > layers)
     throw overLimit(`${rootfs.at('diff_ids')} lists ${diffIds.length} layers; the limit is ${layers}`, 'layers');
-  const history = object.optionalList('history', historyFrom) ?? [];
-  const withLayer = history.filter((entry) => !entry.isEmptyLayer).length;
-  if (history.length > 0 && withLayer !== diffIds.length) {
-    throw wrongShape(object.at('history'), `tells of ${withLayer} layers, but rootfs.diff_ids lists ${diffIds.length}`);
-  }
+  const history = fittedHistory(object.optionalList('history', historyFrom) ?? [], diffIds.length);
   object.optionalObject('config');
   return {
     ...runConfigFrom(object.raw().config),
@@ -53,6 +49,15 @@ export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
     history,
     document: object.raw(),
   };
+}
+
+/** The history is optional and often wrong: entries beyond the layers made none, and layers beyond the entries have empty ones. */
+function fittedHistory(entries: readonly HistoryEntry[], layers: number): HistoryEntry[] {
+  if (entries.length === 0) return [];
+  let left = layers;
+  const fitted = entries.map((entry) => (entry.isEmptyLayer || left-- > 0 ? entry : { ...entry, isEmptyLayer: true }));
+  const unknown = { created: undefined, createdBy: '', author: '', comment: '', isEmptyLayer: false };
+  return [...fitted, ...Array.from({ length: Math.max(0, left) }, () => unknown)];
 }
 
 function historyFrom(value: unknown, path: string): HistoryEntry {

@@ -4,6 +4,7 @@
 import { type Digest, parseDigest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 import { checkDocumentSize } from '../base/limits.js';
+import { parseExact } from './exact-json.js';
 
 /** Objects and lists inside each other. Whoever writes a document again, or prints it, goes down as deep. */
 const depthMax = 1000;
@@ -14,7 +15,7 @@ export function parseJson(bytes: Uint8Array, what: string, limitBytes: number): 
   if (isDeep(bytes))
     throw new PlyfsError('document', `${what} nests objects and lists more than ${depthMax} deep, which is the limit`);
   try {
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
+    return parseExact(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
     throw new PlyfsError('document', `${what} is not JSON: ${cause.message.replaceAll(/\s+/g, ' ').slice(0, 200)}`, { cause });

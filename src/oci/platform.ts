@@ -14,8 +14,9 @@ export function platformFrom(object: JsonObject): Platform {
   const variant = object.optionalText('variant');
   const osVersion = object.optionalText('os.version');
   return {
-    os: object.optionalText('os') ?? 'unknown',
-    architecture: object.optionalText('architecture') ?? 'unknown',
+    // Empty means what goes without saying, as for containerd.
+    os: object.optionalText('os') || 'linux',
+    architecture: object.optionalText('architecture') || 'unknown',
     ...(variant === undefined || variant === '' ? {} : { variant }),
     ...(osVersion === undefined || osVersion === '' ? {} : { osVersion }),
   };
@@ -99,6 +100,11 @@ export function isAttestation(descriptor: Offered): boolean {
   );
 }
 
+/** Attestations say `unknown` for both. */
+function isUnsaid(platform: Platform | undefined): platform is undefined {
+  return platform === undefined || platform.architecture === 'unknown';
+}
+
 /** The manifest of an index for `wanted` (undefined: this machine, or the only one there is). PlyfsError `platform` lists what
  *  there is; `what` names the index. */
 export function choosePlatform<T extends Offered>(manifests: readonly T[], wanted: Platform | undefined, what: string): T {
@@ -107,7 +113,7 @@ export function choosePlatform<T extends Offered>(manifests: readonly T[], wante
   let best: T | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const descriptor of real) {
-    const distance = descriptor.platform === undefined ? 1000 : platformDistance(wanted ?? hostPlatform(), descriptor.platform);
+    const distance = isUnsaid(descriptor.platform) ? 1000 : platformDistance(wanted ?? hostPlatform(), descriptor.platform);
     if (distance !== undefined && distance < bestDistance) {
       best = descriptor;
       bestDistance = distance;

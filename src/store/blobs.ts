@@ -4,7 +4,7 @@
 
 import { createReadStream, existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { algorithmOf, type Digest, hexOf, sha256Of } from '../base/digest.js';
+import { algorithmOf, type Digest, digestLike, hexOf, sha256Of } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
 import { checkDocumentSize } from '../base/limits.js';
 import { ifPresent } from '../base/node-error.js';
@@ -42,7 +42,7 @@ export class Blobs {
     if (size === undefined) throw new PlyfsError('no-blob', `the store lacks ${digest}`);
     checkDocumentSize(digest, size, limitBytes);
     const bytes = readFileSync(this.path(digest));
-    if (algorithmOf(digest) === 'sha256' && sha256Of(bytes) !== digest) {
+    if (digestLike(digest, bytes) !== digest) {
       throw new PlyfsError('damaged', `the store's copy of ${digest} is damaged: run plyfs check`);
     }
     return bytes;
@@ -53,9 +53,10 @@ export class Blobs {
     return createReadStream(this.path(digest), { highWaterMark: 1024 * 1024 });
   }
 
-  /** Keeps a document and returns its digest; `temporary` is a path on the store's file system. Its name is on disk after `sync`. */
-  putDocument(bytes: Uint8Array, temporary: string): Digest {
-    const digest = sha256Of(bytes);
+  /** Keeps a document and returns its digest, by the algorithm of `like` or sha256; `temporary` is a path on the store's file system. Its
+   *  name is on disk after `sync`. */
+  putDocument(bytes: Uint8Array, temporary: string, like?: Digest): Digest {
+    const digest = like === undefined ? sha256Of(bytes) : digestLike(like, bytes);
     const path = this.path(digest);
     this.unsynced.add(dirname(path));
     if (this.has(digest)) return digest;

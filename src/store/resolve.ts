@@ -1,6 +1,6 @@
 /** From what people write to an image of the store: name, ID, ID prefix, digest. */
 
-import type { Digest } from '../base/digest.js';
+import { type Digest, parseDigest } from '../base/digest.js';
 import { noSuchImage, type Sought } from '../oci/no-such-image.js';
 import { canonicalText, parseReference, type Reference, repositoryOf, withDefaultTag } from '../oci/reference.js';
 import type { Catalog, StoredImage } from './catalog.js';
@@ -17,6 +17,8 @@ export function findImage(catalog: Catalog, text: string): Resolved | undefined 
   if (/^@sha256:[0-9a-f]+$/.test(text)) return byId(catalog, text.slice(1));
   if (/^(sha256:)?[0-9a-f]{64}$/.test(text)) return byId(catalog, text);
   if (/^sha256:[0-9a-f]+$/.test(text)) return byId(catalog, text);
+  const other = parseDigest(text);
+  if (other !== undefined) return catalog.images.has(other) ? { image: catalog.images.get(other)!, name: undefined } : undefined;
   const named = findByName(catalog, text);
   return named ?? byId(catalog, text);
 }

@@ -31,6 +31,8 @@ export class TarParser {
   #left = 0;
   #paddingLeft = 0;
   #zeroBlocks = 0;
+  /** Where its two blocks of zeros end; undefined before. */
+  endedAt: number | undefined;
   #entries = 0;
 
   #metaType = '';
@@ -125,6 +127,11 @@ export class TarParser {
     } else this.#takeLinesMapBlock(block, at, where);
   }
 
+  #end(at: number): void {
+    this.#state = 'ended';
+    this.endedAt = at;
+  }
+
   #takeLinesMapBlock(block: Buffer, at: number, where: number): void {
     const map = this.#linesMap!; // set with the state
     this.#stored -= blockSize;
@@ -135,7 +142,7 @@ export class TarParser {
   #takeHeader(block: Buffer, at: number, where: number): void {
     if (block[at] === 0 && isZeroBlock(block, at)) {
       this.#zeroBlocks++;
-      if (this.#zeroBlocks === 2) this.#state = 'ended';
+      if (this.#zeroBlocks === 2) this.#end(where + blockSize);
       return;
     }
     if (this.#zeroBlocks > 0) throw badTar(undefined, where, 'a single block of zeros stands before a further entry');

@@ -3,8 +3,10 @@
 import { once } from 'node:events';
 import { PlyfsError } from '../../base/errors.js';
 import { dirType, kindWords } from '../../base/mode.js';
+import type { ImageView } from '../../image/tree/image-view.js';
 import { newCommand } from '../command.js';
 import { type ImageOptions, withImage, withView } from '../image-arguments.js';
+import { reportError } from '../report.js';
 import { wordBytes } from '../word-bytes.js';
 
 export const command = withImage(
@@ -17,10 +19,20 @@ export const command = withImage(
   .action((image: string, paths: string[], options: ImageOptions) =>
     withView(image, options, async (view) => {
       for (const path of paths) {
-        const node = view.get(wordBytes(path));
-        const type = view.type(node);
-        if (type !== dirType.reg) throw new PlyfsError('EINVAL', `${path} in ${image} is ${kindWords(type)}, not a regular file`);
-        for (const chunk of view.read(node)) if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+        try {
+          await write(view, path, image);
+        } catch (error) {
+          // As cat(1): the others are written.
+          if (!(error instanceof PlyfsError)) throw error;
+          process.exitCode = reportError(error);
+        }
       }
     }),
   );
+
+async function write(view: ImageView, path: string, image: string): Promise<void> {
+  const node = view.get(wordBytes(path));
+  const type = view.type(node);
+  if (type !== dirType.reg) throw new PlyfsError('EINVAL', `${path} in ${image} is ${kindWords(type)}, not a regular file`);
+  for (const chunk of view.read(node)) if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+}

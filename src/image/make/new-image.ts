@@ -5,6 +5,7 @@ import type { Digest } from '../../base/digest.js';
 import { PlyfsError } from '../../base/errors.js';
 import { applyChanges } from '../../dockerfile/instructions.js';
 import { type ImageConfig, parseImageConfig } from '../../oci/config.js';
+import { encodeExact } from '../../oci/exact-json.js';
 import { encodeManifest } from '../../oci/manifest.js';
 import { mediaTypes } from '../../oci/media-types.js';
 import { type Platform, platformText } from '../../oci/platform.js';
@@ -65,7 +66,7 @@ export async function storeNewImage(
   document: Readonly<Record<string, unknown>>,
   { layers, parent, name }: Pick<StoredImage, 'layers' | 'parent'> & { readonly name: string | undefined },
 ): Promise<Digest> {
-  const bytes = Buffer.from(JSON.stringify(document));
+  const bytes = Buffer.from(encodeExact(document));
   const config = parseImageConfig(bytes, 'the new config');
   const id = store.blobs.putDocument(bytes, store.temporary());
   const manifest = encodeManifest(
@@ -134,12 +135,18 @@ function configOf(store: Store, image: NewImage): Record<string, unknown> {
   };
 }
 
-/** The parent's own entries. Where it tells nothing of its layers, one entry for each: history and layers go one to one (I-5). */
+/** The parent's own entries, one for each layer (I-5): those that it has too many made no layer, those that it lacks are empty. */
 export function formerHistory(base: ImageConfig | undefined): unknown[] {
   if (base === undefined) return [];
   const { history } = base.document;
-  if (Array.isArray(history) && history.length > 0) return history;
-  return base.diffIds.map(() => ({ created: base.created ?? new Date(0).toISOString(), created_by: '' }));
+  const own: unknown[] = Array.isArray(history) ? history : [];
+  let left = base.diffIds.length;
+  const fitted = own.map((entry) => {
+    const step = objectOf(entry);
+    return step.empty_layer === true || left-- > 0 ? entry : { ...step, empty_layer: true };
+  });
+  const unknown = { created: base.created ?? new Date(0).toISOString(), created_by: '' };
+  return [...fitted, ...Array.from({ length: Math.max(0, left) }, () => unknown)];
 }
 
 function platformFields({ os, architecture, variant, osVersion }: Platform): Record<string, unknown> {

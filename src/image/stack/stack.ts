@@ -3,6 +3,8 @@
 import { openSync, renameSync } from 'node:fs';
 import type { Digest } from '../../base/digest.js';
 import { PlyfsError } from '../../base/errors.js';
+import type { Layer } from '../../layers/layer.js';
+import { emptyLayer } from '../../layers/tar/empty-layer.js';
 import type { TarIndex } from '../../layers/tar/tar-index.js';
 import { TarLayer } from '../../layers/tar/tar-layer.js';
 import { scanTar } from '../../layers/tar/tar-scan.js';
@@ -23,6 +25,11 @@ import type { StackChoice } from './stack-choice.js';
 
 export interface OpenedLayer extends PreparedLayer {
   readonly layer: TarLayer;
+}
+
+/** The layers of a mount, top first: an empty one for an image that has none. */
+export function layersToShow(store: Store, prepared: readonly PreparedLayer[]): Layer[] {
+  return prepared.length === 0 ? [emptyLayer()] : openPrepared(store, prepared).map(({ layer }) => layer);
 }
 
 /** Opens the layers of an image, top first. The caller closes each layer. PlyfsError for damaged input. */

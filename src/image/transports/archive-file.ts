@@ -7,7 +7,7 @@ import { textFromName } from '../../base/name.js';
 import type { FileRange } from '../../oci/source.js';
 import type { TarEntry } from '../../tar/entry.js';
 import { TarParser } from '../../tar/parser.js';
-import type { Members } from './members.js';
+import { type Members, readRange } from './members.js';
 
 /** A tar with this many entries and none of an image archive's documents among them is taken for a root file system. */
 const rootfsAfterEntries = 20_000;
@@ -57,7 +57,25 @@ export class ArchiveFile implements Members {
       parser.skip(skipped);
       at += skipped;
     }
-    if (!this.isEnough()) parser.end();
+    if (this.isEnough()) return;
+    parser.end();
+    if (parser.endedAt !== undefined) this.refuseMore(fd, parser.endedAt, size);
+  }
+
+  /** Zeros may follow the end of a tar, another archive (`cat a.tar b.tar`) would be passed over in silence. */
+  private refuseMore(fd: number, from: number, size: number): void {
+    const window = Buffer.alloc(windowBytes);
+    for (let at = from; at < size; ) {
+      const count = readSync(fd, window, 0, windowBytes, at);
+      if (count === 0) return;
+      if (window.subarray(0, count).some((byte) => byte !== 0)) {
+        throw new PlyfsError(
+          'archive',
+          `${this.label} goes on after its end at byte ${from}: load archives that were put together one by one`,
+        );
+      }
+      at += count;
+    }
   }
 
   /** It cannot be an image archive any more. */
@@ -82,9 +100,27 @@ export class ArchiveFile implements Members {
     }
   }
 
-  /** It has none of the documents of an image archive, or has them among the directories of a root file system. */
+  /** Whether it is a root file system: it has none of the documents of an image archive, or they are files of its own that say something
+   *  else and nothing that documents name lies beside them. */
   get isRootfs(): boolean {
-    return this.looksLikeRoot || !documents.some((name) => this.members.has(name));
+    const present = documents.filter((name) => this.members.get(name) !== undefined);
+    if (present.length === 0) return true;
+    if (present.some((name) => saysImage(name, this.head(name)))) return false;
+    return this.looksLikeRoot || !this.hasImageParts();
+  }
+
+  /** Blobs of a layout, or layers of docker's: beside documents that cannot be read it is a broken image archive. */
+  private hasImageParts(): boolean {
+    for (const name of this.members.keys())
+      if (/^blobs\/sha(256|512)\/[0-9a-f]+$|(^|\/)layer\.tar$|^[0-9a-f]{64}\.(json|tar)$/.test(name)) return true;
+    return false;
+  }
+
+  /** A document, if it is a file of a document's size. */
+  private head(name: string): Buffer | undefined {
+    const member = this.members.get(name);
+    if (member?.kind !== 'file' || member.isSparse || member.size > readLimits().manifestBytes) return undefined;
+    return readRange({ path: this.path, start: member.start, size: member.size });
   }
 
   private range(name: string, { start, size, isSparse }: Extract<Member, { kind: 'file' }>): FileRange {
@@ -102,6 +138,28 @@ export class ArchiveFile implements Members {
       at = memberName(member.target);
     }
     throw new PlyfsError('archive', `${name} in ${this.label} is a loop of links`);
+  }
+}
+
+/** Whether the document `name` with these bytes is one of an image archive: by the fields that it has. */
+function saysImage(name: string, bytes: Buffer | undefined): boolean {
+  let value: unknown;
+  try {
+    value = bytes === undefined ? undefined : JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return false;
+  }
+  const has = (item: unknown, field: string): boolean => typeof item === 'object' && item !== null && Object.hasOwn(item, field);
+  switch (name) {
+    case 'manifest.json':
+      return Array.isArray(value) && (value.length === 0 || value.some((item) => has(item, 'Config') || has(item, 'Layers')));
+    case 'oci-layout':
+      return has(value, 'imageLayoutVersion');
+    case 'index.json':
+      return has(value, 'manifests');
+    default:
+      return false;
   }
 }
 

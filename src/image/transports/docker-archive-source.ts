@@ -51,9 +51,13 @@ export class DockerArchiveSource implements LocalSource {
     return image;
   }
 
-  async all(): Promise<SourceImage[]> {
+  /** Those of `platform`, where one is asked for. PlyfsError `platform` where there is none. */
+  async all(platform: string | undefined): Promise<SourceImage[]> {
     if (this.images.length === 0) throw noImageIn(`manifest.json in ${this.label}`);
-    return this.images.map((image, index) => this.read(image, index));
+    const images = this.images.map((image, index) => this.read(image, index));
+    const fitting = images.filter((image) => platform === undefined || fitsPlatform(image, platform));
+    if (fitting.length === 0) this.checkPlatform(images[0]!, platform); // one at least
+    return fitting;
   }
 
   close(): void {}
@@ -87,7 +91,11 @@ export class DockerArchiveSource implements LocalSource {
   }
 
   private checkPlatform(image: SourceImage, wanted: string | undefined): void {
-    if (wanted === undefined || platformDistance(parsePlatform(wanted), image.config.platform) !== undefined) return;
+    if (wanted === undefined || fitsPlatform(image, wanted)) return;
     throw new PlyfsError('platform', `${this.label} has no image for ${wanted}; it has ${platformText(image.config.platform)}`);
   }
+}
+
+function fitsPlatform(image: SourceImage, wanted: string): boolean {
+  return platformDistance(parsePlatform(wanted), image.config.platform) !== undefined;
 }

@@ -1,6 +1,6 @@
 /** An OCI layout, directory or tar, as an image source (O-1 to O-4). */
 
-import { algorithmOf, type Digest, hexOf, sha256Of } from '../../base/digest.js';
+import { algorithmOf, type Digest, digestLike, hexOf } from '../../base/digest.js';
 import { PlyfsError } from '../../base/errors.js';
 import { readLimits } from '../../base/limits.js';
 import { type ImageConfig, parseImageConfig } from '../../oci/config.js';
@@ -182,7 +182,7 @@ export class LayoutSource implements LocalSource {
   private readBlob<T>(documents: Documents<T>, descriptor: Descriptor, parse: (bytes: Buffer) => T): ParsedDocument<T> {
     const { digest, size } = descriptor;
     const parsed = documents.read(blobName(digest), (bytes) => {
-      if (algorithmOf(digest) === 'sha256' && sha256Of(bytes) !== digest) throw this.differs(digest);
+      if (digestLike(digest, bytes) !== digest) throw this.differs(digest);
       return parse(bytes);
     });
     if (parsed === undefined) throw this.missing('document', descriptor);

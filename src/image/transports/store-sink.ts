@@ -184,8 +184,8 @@ export class StoreSink implements ImageSink {
       return layer;
     });
     this.links.check(layers);
-    if (image.index !== undefined) this.put(image.index.bytes);
-    const config = this.put(image.configBytes);
+    if (image.index !== undefined) this.put(image.index.bytes, image.index.digest);
+    const config = this.put(image.configBytes, image.id);
     if (config !== image.id) throw new PlyfsError('digest', `the config ${image.id} is damaged: its bytes hash to ${config}`);
     return {
       id: image.id,
@@ -198,8 +198,8 @@ export class StoreSink implements ImageSink {
     };
   }
 
-  private put(bytes: Uint8Array): Digest {
-    return this.store.blobs.putDocument(bytes, this.store.temporary());
+  private put(bytes: Uint8Array, like?: Digest): Digest {
+    return this.store.blobs.putDocument(bytes, this.store.temporary(), like);
   }
 
   async commit(): Promise<void> {

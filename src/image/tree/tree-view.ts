@@ -9,6 +9,7 @@ import { dirType, kindWords } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
 import type { Layer, LayerDir } from '../../layers/layer.js';
 import { isHiddenXattr, viewXattr } from '../../layers/markers.js';
+import { emptyLayer } from '../../layers/tar/empty-layer.js';
 import { type EntryIndex, entryFlag } from '../../layers/union/name-table.js';
 import { nodeFlag } from '../../layers/union/node-table.js';
 import { Union } from '../../layers/union/union.js';
@@ -42,14 +43,13 @@ export class TreeView {
   protected readonly union: Union;
   private readonly readers: Readers = new Map();
 
-  /** `layers` are top first; `close` closes them. With `hasUpper` the first is the writable tree of a container, which is only read. */
+  /** `layers` are top first, none for an image that has none; `close` closes them. With `hasUpper` the first is the writable tree of a container, which is only read. */
   constructor(
     readonly label: string,
     layers: readonly Layer[],
     hasUpper = false,
   ) {
-    if (layers.length === 0) throw new PlyfsError('no-layer', `${label} has no layers`);
-    this.union = new Union({ layers, hasUpper, counters: new Counters() });
+    this.union = new Union({ layers: layers.length === 0 ? [emptyLayer()] : layers, hasUpper, counters: new Counters() });
   }
 
   /** Top first, the upper among them. */

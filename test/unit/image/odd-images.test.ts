@@ -1,16 +1,24 @@
 /** Images of the field that other tools read and the letter of the formats does not foresee: names, configs, members beside the image. */
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { newContainer } from '../../../src/container/create.js';
 import { loadPath } from '../../../src/image/load.js';
+import { commitUpper } from '../../../src/image/make/commit.js';
+import { squashImage } from '../../../src/image/make/squash.js';
 import { openImage } from '../../../src/image/open-image.js';
 import { saveToFile } from '../../../src/image/save.js';
 import { encodeDockerManifest, parseDockerManifest } from '../../../src/oci/docker-archive.js';
+import { checkStore } from '../../../src/store/check.js';
+import { getContainer } from '../../../src/store/containers.js';
+import { getImage } from '../../../src/store/resolve.js';
 import { Store } from '../../../src/store/store.js';
-import { archiveOf, digestOf, layerWith, type Members, ociArchive, partsOf } from '../../support/archive-bytes.js';
+import { archiveOf, digestOf, layerWith, legacyArchive, type Members, ociArchive, partsOf } from '../../support/archive-bytes.js';
+import { rawTar } from '../../support/tar-bytes.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'plyfs-odd-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -66,4 +74,113 @@ test('an archive tells tags only: an image that is called by its digest has none
   }
   const old = Buffer.from(JSON.stringify([{ Config: 'c', RepoTags: [`hello@${manifest}`], Layers: [] }]));
   assert.deepEqual(parseDockerManifest(old, 'm')[0]?.names, [`docker.io/library/hello@${manifest}`]);
+});
+
+/** An archive whose documents are in the order of `files`: names to text. */
+function rootTar(...files: [name: string, data: string][]): string {
+  const path = join(scratch, `root${++count}.tar`);
+  writeFileSync(path, rawTar(...files.map(([name, data]) => ({ name, data }))));
+  return path;
+}
+
+test('a root tar may have documents of its own, and an image archive a member called etc: what they say decides', async () => {
+  for (const document of ['manifest.json', 'index.json', 'repositories', 'oci-layout']) {
+    for (const text of ['{"name":"my site"}', '[]x', '{}', '[{"src":"icon.png"}]']) {
+      using site = await openImage(rootTar([document, text], ['app.js', 'x']), { root: join(scratch, 'opened') });
+      assert.equal(site.readFile(`/${document}`).toString(), text, `${document} ${text}`);
+    }
+  }
+  const members = ociArchive(partsOf(base));
+  const withEtc: Members = new Map([['etc/notes', Buffer.from('x')], ['usr', Buffer.from('y')], ...members]);
+  using image = await openImage(write(withEtc), { root: join(scratch, 'opened') });
+  assert.equal(image.readFile('/base').toString(), 'base');
+  const broken = new Map(members).set('oci-layout', Buffer.from('?')).set('index.json', Buffer.from('?'));
+  await assert.rejects(openImage(write(broken), { root: join(scratch, 'opened') }), /not JSON/);
+});
+
+test('a platform is asked for of every archive, and an image by a sha512 digest is verified', async () => {
+  const arm = partsOf(base);
+  Object.assign(arm.config, { architecture: 'arm64' });
+  const path = write(legacyArchive(arm, 'app:1'));
+  await assert.rejects(loadPath(newStore(), path, { platform: 'linux/s390x' }), /no image for linux\/s390x; it has linux\/arm64/);
+  assert.equal((await loadPath(newStore(), path, { platform: 'linux/arm64' })).length, 1);
+
+  const members = sha512Archive();
+  const store = newStore();
+  const [loaded] = await loadPath(store, layoutOf(members), everything);
+  assert.match(loaded!.id, /^sha512:[0-9a-f]{128}$/);
+  assert.deepEqual((await checkStore(store, false)).findings, []);
+  using image = await openImage(loaded!.id, { root: store.root });
+  assert.equal(image.readFile('/base').toString(), 'base');
+  const [name, config] = [...members].find(([member]) => member.startsWith('blobs/sha512/'))!;
+  const damaged = new Map(members).set(name, Buffer.from(String(config).replace('amd64', 'amd46')));
+  await assert.rejects(loadPath(newStore(), layoutOf(damaged), everything), /not what its descriptor says/);
+});
+
+/** As a directory: names of 128 hex characters are too long for a plain tar. */
+function layoutOf(members: Members): string {
+  const directory = join(scratch, `layout${++count}`);
+  for (const [name, data] of members) {
+    mkdirSync(dirname(join(directory, name)), { recursive: true });
+    writeFileSync(join(directory, name), data as Buffer); // no links in it
+  }
+  return directory;
+}
+
+/** A layout whose config has a sha512 digest. */
+function sha512Archive(): Members {
+  const members = ociArchive(partsOf(base));
+  const index = JSON.parse(String(members.get('index.json')));
+  const manifestName = `blobs/sha256/${index.manifests[0].digest.slice(7)}`;
+  const manifest = JSON.parse(String(members.get(manifestName)));
+  const config = members.get(`blobs/sha256/${manifest.config.digest.slice(7)}`) as Buffer; // a file
+  const hex = createHash('sha512').update(config).digest('hex');
+  manifest.config.digest = `sha512:${hex}`;
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  Object.assign(index.manifests[0], { digest: digestOf(bytes), size: bytes.length });
+  members.delete(manifestName);
+  return members
+    .set(`blobs/sha512/${hex}`, config)
+    .set(`blobs/sha256/${digestOf(bytes).slice(7)}`, bytes)
+    .set('index.json', Buffer.from(JSON.stringify(index)));
+}
+
+test('a commit keeps what the base says to the digit, and a rootfs needs no type', async () => {
+  const parts = partsOf(base);
+  Object.assign(parts.config, { rootfs: { diff_ids: [digestOf(base)] }, 'x.build': 9007199254740993n, history: [{}, {}, {}] });
+  const text = JSON.stringify(parts.config, (_key, value) => (typeof value === 'bigint' ? `#${value}#` : value)).replace(
+    /"#(\d+)#"/,
+    '$1',
+  );
+  const members = legacyArchive({ ...parts, config: JSON.parse(text) }, 'app:1');
+  const rounded = [...members].find(([name]) => /^[0-9a-f]{64}\.json$/.test(name))!;
+  members.set(rounded[0], Buffer.from(text));
+  const store = newStore();
+  await loadPath(store, write(members), everything);
+  const { image } = getImage(store.catalog(), 'app:1');
+  await squashImage(store, image, 'app:1', { reference: 'app:2', keep: 0, changes: ['CMD ["x"]'] });
+  const id = getImage(store.catalog(), 'app:2').image.id;
+  assert.match(store.blobs.readDocument(id, 1e6).toString(), /"x.build":9007199254740993[,}]/);
+});
+
+test('archives that were put together are refused, not read half; zeros after the end are no archive', async () => {
+  const [one, two] = [archiveOf(legacyArchive(partsOf(base), 'one:1')), archiveOf(legacyArchive(partsOf(base), 'two:1'))];
+  const path = join(scratch, 'together.tar');
+  writeFileSync(path, Buffer.concat([one, Buffer.alloc(9 * 1024), two]));
+  await assert.rejects(loadPath(newStore(), path, everything), /goes on after its end at byte \d+: load .* one by one/);
+  writeFileSync(path, Buffer.concat([one, Buffer.alloc(300 * 1024)]));
+  assert.deepEqual(await namesOf(newStore(), path), [['docker.io/library/one:1']]);
+});
+
+test('an image without layers is an empty tree, read and written', async () => {
+  const store = newStore();
+  await loadPath(store, write(legacyArchive(partsOf(), 'empty:1')), everything);
+  using image = await openImage('empty:1', { root: store.root });
+  assert.deepEqual([image.readdir('/'), [...image.walk()], image.stat('/').kind, image.layers.length], [[], [], 'dir', 0]);
+  const { id } = await newContainer(store, image.id!, 'web');
+  const { upper } = getContainer(store, id);
+  writeFileSync(join(upper, 'f'), 'x');
+  await commitUpper(store, upper, getImage(store.catalog(), 'empty:1').image, 'web', { reference: 'empty:2' });
+  using committed = await openImage('empty:2', { root: store.root });
+  assert.equal(committed.readFile('/f').toString(), 'x');
 });

@@ -4,6 +4,7 @@ import { parseDigest, sha256Of } from '../../../src/base/digest.js';
 import { defaultLimits } from '../../../src/base/limits.js';
 import { chainIds, historyOfLayers, parseImageConfig } from '../../../src/oci/config.js';
 import { encodeDockerManifest, parseDockerManifest } from '../../../src/oci/docker-archive.js';
+import { encodeExact, parseExact } from '../../../src/oci/exact-json.js';
 import { encodeManifest, type Manifest, parseManifest } from '../../../src/oci/manifest.js';
 import { mediaTypes } from '../../../src/oci/media-types.js';
 import { choosePlatform, parsePlatform, platformText } from '../../../src/oci/platform.js';
@@ -88,10 +89,35 @@ const refusedConfigs: [string, unknown, RegExp][] = [
   ['no rootfs', { architecture: 'amd64' }, /c.rootfs is missing/],
   ['another rootfs type', { rootfs: { type: 'base', diff_ids: [] } }, /c.rootfs.type/],
   ['diff_ids of numbers', { rootfs: { type: 'layers', diff_ids: [1] } }, /c.rootfs.diff_ids\[0\] is not a string/],
-  ['more history than layers', { ...config, history: [{}, {}] }, /tells of 2 layers, but rootfs.diff_ids lists 1/],
   ['history of strings', { ...config, history: ['x'] }, /c.history\[0\] is not a JSON object/],
   ['config a list', { ...config, config: [] }, /c.config is not a JSON object/],
 ];
+
+test('a history of another length than the layers is made to fit: entries too many made no layer, entries too few are empty', () => {
+  const step = (created_by: string) => ({ created_by });
+  const historyOf = (history: unknown[], layers: number) => {
+    const document = { rootfs: { diff_ids: Array.from({ length: layers }, () => digest) }, history };
+    return parseImageConfig(bytes(document), 'c').history.map(
+      ({ createdBy, isEmptyLayer }) => `${createdBy}${isEmptyLayer ? '-' : '+'}`,
+    );
+  };
+  assert.deepEqual(historyOf([step('a'), step('b')], 1), ['a+', 'b-']);
+  assert.deepEqual(historyOf([step('a'), { ...step('e'), empty_layer: true }], 3), ['a+', 'e-', '+', '+']);
+  assert.deepEqual(historyOf([], 2), []);
+});
+
+test('an empty os is linux, and an empty architecture says nothing, as for containerd', () => {
+  assert.equal(platformText(parseImageConfig(bytes({ os: '', architecture: 'arm64', rootfs: {} }), 'c').platform), 'linux/arm64');
+  const listed = [{ digest: 'sha256:1', platform: { os: 'linux', architecture: 'unknown' } }];
+  assert.equal(choosePlatform(listed, { os: 'linux', architecture: 'amd64' }, 'index'), listed[0]);
+});
+
+test('integers beyond 2^53 are written again to the digit', () => {
+  const text =
+    '{"a":9007199254740993,"b":[-18446744073709551616],"c":"9007199254740993 \\"12345678901234567890","d":1.5,"e":9007199254740991}';
+  assert.equal(encodeExact(parseExact(text)), text);
+  assert.equal(JSON.stringify(parseExact('{"a":9007199254740993}')), '{"a":9007199254740992}', 'for others a number');
+});
 
 test('a config of the wrong shape is refused by the name of its field', () => {
   for (const [name, document, expected] of refusedConfigs)
