@@ -14,6 +14,7 @@ import { removeDirectory } from './remove-directory.js';
 import { getImage } from './resolve.js';
 import type { Store } from './store.js';
 import { putUse, removeUse } from './uses.js';
+import { writing } from './writing.js';
 
 export interface Container {
   /** 64 hex characters. */
@@ -162,7 +163,8 @@ type ContainerRecord = Pick<Container, 'id' | 'name' | 'image' | 'imageName' | '
 
 function writeRecord(store: Store, directory: string, { id, name, image, imageName, config, created }: ContainerRecord): void {
   const text = `${JSON.stringify({ id, name, image, imageName, config, created }, undefined, 1)}\n`;
-  putFile(join(directory, 'container.json'), store.temporary(), text);
+  // The directory may have a name of ours yet.
+  writing(store.root, () => putFile(join(directory, 'container.json'), store.temporary(), text));
 }
 
 /** undefined for a directory that vanished or is not a container's. */

@@ -34,7 +34,7 @@ export function placeFile(path: string, temporary: string, bytes: Uint8Array): v
   });
 }
 
-/** Where `write` fails, its draft goes. */
+/** Where `write` fails, its draft goes. What the system refused is the cause of the error. */
 function orRemove(temporary: string, path: string, write: () => void): void {
   try {
     write();

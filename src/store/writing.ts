@@ -22,7 +22,9 @@ export async function writingAsync<T>(root: string, act: () => Promise<T>): Prom
 
 /** What was read from elsewhere, and what is no refusal of the system, stays as it is. */
 function unwritableStore(root: string, error: unknown): unknown {
-  const why = error instanceof PlyfsError || isReading(error) ? undefined : systemWords(error);
+  // putFile names the file.
+  const cause = error instanceof PlyfsError && error.code === 'store' ? error.cause : error;
+  const why = cause instanceof PlyfsError || isReading(cause) ? undefined : systemWords(cause);
   if (why === undefined) return error;
   return new PlyfsError('store', `the store ${root} cannot be written (${why}): nothing has changed`, { cause: error });
 }

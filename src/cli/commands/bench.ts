@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path';
 import { PlyfsError } from '../../base/errors.js';
 import { undoneAtInterruption } from '../../base/interruption.js';
 import { nameFromText } from '../../base/name.js';
-import { ifPresent } from '../../base/node-error.js';
+import { isMissing } from '../../base/node-error.js';
+import { systemWords } from '../../base/system-words.js';
 import { runBench } from '../../bench/bench.js';
 import { defaultCache } from '../../bench/fixtures.js';
 import { type Replayed, replay } from '../../bench/replay.js';
@@ -83,8 +84,7 @@ function replayFile(file: string, target: string | undefined, isJson: boolean): 
     const sentence = target === undefined ? '--replay needs a directory' : `there is no directory ${target}`;
     throw new PlyfsError('usage', `${sentence}: name the mount on which the trace is to be repeated`);
   }
-  const text = ifPresent(() => readFileSync(file, 'utf8'));
-  if (text === undefined) throw new PlyfsError('no-file', `there is no file ${file}`);
+  const text = readText(file);
   const replayed = replay(text, nameFromText(resolve(target ?? '')));
   if (replayed === undefined) {
     throw new PlyfsError(
@@ -93,6 +93,15 @@ function replayFile(file: string, target: string | undefined, isJson: boolean): 
     );
   }
   process.stdout.write(isJson ? `${JSON.stringify(replayed, undefined, 2)}\n` : describeReplay(replayed));
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) throw new PlyfsError('no-file', `there is no file ${file}`);
+    throw new PlyfsError('unreadable', `${file} cannot be read: ${systemWords(error)}`, { cause: error });
+  }
 }
 
 function describeReplay({ rows, skipped, differences }: Replayed): string {

@@ -5,6 +5,8 @@ import { existsSync, statSync } from 'node:fs';
 import type { Digest } from '../../base/digest.js';
 import { PlyfsError } from '../../base/errors.js';
 import { readLimits } from '../../base/limits.js';
+import { codeOf } from '../../base/node-error.js';
+import { systemWords } from '../../base/system-words.js';
 import { parseImageConfig } from '../../oci/config.js';
 import { noSuchImage, type Sought } from '../../oci/no-such-image.js';
 import { parsePlatform, platformDistance } from '../../oci/platform.js';
@@ -37,7 +39,7 @@ export async function locateImage(
     if (stored !== undefined) return stored;
   }
   const { path, name } = splitPath(text);
-  if (!existsSync(path)) throw isPath ? noSuchFile(path) : noSuchImage(text, store.catalog().names.keys(), what);
+  if (!isThere(path)) throw isPath ? noSuchFile(path) : noSuchImage(text, store.catalog().names.keys(), what);
   const opened = await openArchive(store, path);
   if (opened.kind === 'rootfs') {
     if (name !== undefined) throw new PlyfsError('no-image', `${path} is the tar of a root file system: it has no image names`);
@@ -69,6 +71,17 @@ function findStored(store: Store, text: string, platform: string | undefined): L
     throw new PlyfsError('platform', `${text} in the store is for ${image.platform}, not ${platform}`);
   }
   return locateStoredImage(store, image, config, text);
+}
+
+/** PlyfsError `unreadable` where nobody with these rights can tell. */
+function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== 'EACCES') return false;
+    throw new PlyfsError('unreadable', `${path} cannot be reached: ${systemWords(error)}`, { cause: error });
+  }
 }
 
 /** `path#name`; a `#` that belongs to the file's own name stays there. */
