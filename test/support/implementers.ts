@@ -139,9 +139,10 @@ export function processesNaming(path: string): number[] {
     .map(Number);
 }
 
-/** Waits until no process names `target` any more. Throws Error after five seconds. */
+/** Waits until no process names `target` any more. Throws Error after half a minute: a mount namespace that is made meanwhile, as for a
+ *  container of another test, has a copy of each mount for as long as it lives. */
 export function waitForProcesses(target: string): void {
-  for (let i = 0; i < 250; i++) {
+  for (let i = 0; i < 1500; i++) {
     if (processesNaming(target).length === 0) return;
     sleepMs(20);
   }
