@@ -2,7 +2,8 @@
 
 import { type Attributes, deviceMajor, deviceMinor } from '../base/attributes.js';
 import { dirType, S_ISGID, S_ISUID, S_ISVTX, typeOfMode } from '../base/mode.js';
-import { type Name, nameFromText, textFromName } from '../base/name.js';
+import { type Name, nameFromText } from '../base/name.js';
+import { isUtf8, shown, shownText } from '../base/shown.js';
 
 const letters = new Map<number, string>([
   [dirType.fifo, 'p'],
@@ -40,9 +41,12 @@ export function sizeOrDevice(attributes: Attributes, textOf: (bytes: number) => 
   return `${deviceMajor(attributes.rdev)}, ${deviceMinor(attributes.rdev)}`;
 }
 
-/** A name as bytes for a terminal or a pipe: control characters of a hostile image are shown, not obeyed, on a terminal. */
+/** A name as bytes for a line of its own: control characters of a hostile image are shown, not obeyed, and begin no line. Bytes that are
+ *  not UTF-8 stay what they are where a program reads. */
 export function shownName(name: Name, isTerminal = process.stdout.isTTY === true): Name {
-  return isTerminal ? nameFromText(textFromName(name).replaceAll(/\p{Cc}/gu, '?')) : name;
+  return isTerminal || isUtf8(name)
+    ? nameFromText(shownText(name))
+    : (name.replaceAll(/\p{Cc}/gu, (byte) => (byte < '\x80' ? shown(byte) : byte)) as Name); // bytes for bytes
 }
 
 /** Writes text in which names are bytes; all else in it is ASCII. */

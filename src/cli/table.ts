@@ -1,5 +1,6 @@
 /** Listings: a table for people, JSON for programs, or a Go template for each row, chosen as docker's listings choose. */
 
+import { shown } from '../base/shown.js';
 import { jsonText } from '../template/docker.js';
 import type { GoMethod, GoStruct, GoValue } from '../template/values.js';
 import { listingFormat } from './format.js';
@@ -118,7 +119,7 @@ const furtherHeadings = [
 
 /** Columns parted by three blanks, as docker's. */
 export function tableText(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [headings, ...rows];
+  const all = [headings, ...rows.map((row) => row.map(shown))];
   const widths = headings.map((_, column) => Math.max(...all.map((row) => [...(row[column] ?? '')].length)));
   return lines(
     all.map((row) =>

@@ -2,7 +2,8 @@
 
 import { PlyfsError } from '../../base/errors.js';
 import { dirType, kindName } from '../../base/mode.js';
-import { type Name, textFromName } from '../../base/name.js';
+import type { Name } from '../../base/name.js';
+import { jsonName, shownText } from '../../base/shown.js';
 import type { ImageView } from '../../image/tree/image-view.js';
 import { changesOf, type PathChange, physicalPath } from '../../image/tree/provenance.js';
 import { newCommand } from '../command.js';
@@ -64,7 +65,7 @@ function plainText(blamed: readonly Blamed[], options: Options): string {
       change.kind,
       change.kind === 'deleted' ? '' : kindName(change.type),
       change.type === dirType.reg ? sizeText(change.sizeBytes) : '',
-      ...(isTree ? [textFromName(path)] : []),
+      ...(isTree ? [shownText(path)] : []),
       options.trunc ? ellipsis(createdBy(change), 60) : createdBy(change),
     ]),
   );
@@ -78,7 +79,7 @@ function createdBy(change: PathChange): string {
 function jsonText(blamed: readonly Blamed[]): string {
   const objects = blamed.flatMap(({ path, changes }) =>
     changes.map((change) => ({
-      path: textFromName(path),
+      ...jsonName('path', path),
       layer: change.layer.number,
       digest: change.layer.layer.label,
       change: change.kind,

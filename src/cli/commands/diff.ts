@@ -2,7 +2,7 @@
 
 import { PlyfsError } from '../../base/errors.js';
 import { kindName } from '../../base/mode.js';
-import { textFromName } from '../../base/name.js';
+import { jsonName } from '../../base/shown.js';
 import { flushContainer, flushUpper } from '../../container/flush.js';
 import { type Change, diffTrees } from '../../image/changes/diff.js';
 import { locateImage } from '../../image/find/locate.js';
@@ -101,5 +101,5 @@ function statText(changes: readonly Change[]): string {
 }
 
 function objectOf({ kind, path, type, sizeBefore, sizeAfter, aspects }: Change): unknown {
-  return { kind, path: `/${textFromName(path)}`, type: kindName(type), sizeBefore, sizeAfter, aspects };
+  return { kind, ...jsonName('path', path, '/'), type: kindName(type), sizeBefore, sizeAfter, aspects };
 }

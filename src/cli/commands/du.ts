@@ -2,7 +2,8 @@
 
 import { PlyfsError } from '../../base/errors.js';
 import { dirType } from '../../base/mode.js';
-import { type Name, textFromName } from '../../base/name.js';
+import type { Name } from '../../base/name.js';
+import { jsonName } from '../../base/shown.js';
 import type { ImageView } from '../../image/tree/image-view.js';
 import { newCommand } from '../command.js';
 import { shownName, writeBytes } from '../file-text.js';
@@ -40,7 +41,7 @@ export const command = withImage(
     withView(image, options, (view) => {
       const sums = sumsOf(view, wordBytes(path), options);
       if (options.json === true) {
-        const objects = sums.map(({ path: at, bytes }) => ({ path: textFromName(at), bytes }));
+        const objects = sums.map(({ path: at, bytes }) => ({ ...jsonName('path', at), bytes }));
         process.stdout.write(`${JSON.stringify(objects, undefined, 2)}\n`);
       } else writeBytes(sums.map(({ path: at, bytes }) => `${amount(bytes, options)}\t${shownName(at)}\n`).join(''));
     }),

@@ -4,6 +4,7 @@ import { PlyfsError } from '../../base/errors.js';
 import { fnmatchPattern } from '../../base/fnmatch.js';
 import { dirType, kindName } from '../../base/mode.js';
 import { type Name, textFromName } from '../../base/name.js';
+import { jsonName } from '../../base/shown.js';
 import type { ImageView, ViewEntry } from '../../image/tree/image-view.js';
 import { type Command, factsOf, newCommand, runCommand, wholeNumber } from '../command.js';
 import type { CommandFacts } from '../command-facts.js';
@@ -70,7 +71,7 @@ function print(view: ImageView, path: string, options: Options): void {
     found.push(entry);
   }
   if (options.json === true) {
-    const objects = found.map((entry) => ({ path: textFromName(entry.path), kind: kindName(entry.type) }));
+    const objects = found.map((entry) => ({ ...jsonName('path', entry.path), kind: kindName(entry.type) }));
     process.stdout.write(`${JSON.stringify(objects, undefined, 2)}\n`);
   } else if (options.print0 === true) {
     writeBytes(found.map((entry) => `${entry.path}\0`).join(''));

@@ -1,7 +1,8 @@
 /** plyfs ls: a directory of an image, without mounting it. */
 
 import { dirType } from '../../base/mode.js';
-import { type Name, textFromName } from '../../base/name.js';
+import type { Name } from '../../base/name.js';
+import { jsonName } from '../../base/shown.js';
 import type { ImageView, ViewEntry } from '../../image/tree/image-view.js';
 import { newCommand } from '../command.js';
 import { fullTimeText, modeText, shownName, sizeOrDevice, writeBytes } from '../file-text.js';
@@ -89,14 +90,14 @@ function jsonText(view: ImageView, groups: readonly Group[]): string {
     entries.map(({ name, node, type }) => {
       const a = view.attributes(node);
       return {
-        directory: textFromName(path),
-        name: textFromName(name),
+        ...jsonName('directory', path),
+        ...jsonName('name', name),
         mode: modeText(a.mode),
         uid: a.uid,
         gid: a.gid,
         size: a.size,
         mtime: fullTimeText(a.mtimeSec, a.mtimeNsec),
-        ...(type === dirType.lnk ? { target: textFromName(view.readlink(node)) } : {}),
+        ...(type === dirType.lnk ? jsonName('target', view.readlink(node)) : {}),
       };
     }),
   );

@@ -1,5 +1,6 @@
 /** plyfs mounts: what is mounted, and where its process and log are. */
 
+import { shown } from '../../base/shown.js';
 import { listMounts, type MountSummary } from '../../mount/mount-list.js';
 import { newCommand } from '../command.js';
 
@@ -22,7 +23,7 @@ function describe(mount: MountSummary): string {
   if (mount.image !== null) lines.push(`  image  ${mount.image}`);
   for (const layer of mount.layers) lines.push(`  layer  ${layer}`);
   if (mount.log !== null) lines.push(`  log    ${mount.log}`);
-  return `${lines.join('\n')}\n`;
+  return lines.map((line) => `${shown(line)}\n`).join('');
 }
 
 function remark(mount: MountSummary): string {

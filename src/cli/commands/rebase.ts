@@ -1,7 +1,7 @@
 /** plyfs rebase: an image's own layers move onto another base. */
 
 import { PlyfsError } from '../../base/errors.js';
-import { textFromName } from '../../base/name.js';
+import { jsonName } from '../../base/shown.js';
 import { type Rebased, rebaseImage } from '../../image/make/rebase.js';
 import { conflictText } from '../../image/make/rebase-conflicts.js';
 import { getImage } from '../../store/resolve.js';
@@ -65,8 +65,8 @@ function objectOf({ id, oldBase, movedLayers, conflicts, refusal }: Rebased): un
     refusal: refusal ?? null,
     conflicts: conflicts.map((conflict) => ({
       kind: conflict.kind,
-      path: `/${textFromName(conflict.path)}`,
-      ...(conflict.target === undefined ? {} : { target: `/${textFromName(conflict.target)}` }),
+      ...jsonName('path', conflict.path, '/'),
+      ...(conflict.target === undefined ? {} : jsonName('target', conflict.target, '/')),
       text: conflictText(conflict),
     })),
   };

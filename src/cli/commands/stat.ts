@@ -2,6 +2,7 @@
 
 import { dirType, kindName, typeOfMode } from '../../base/mode.js';
 import { textFromName } from '../../base/name.js';
+import { jsonName, shown, shownText } from '../../base/shown.js';
 import type { ImageView } from '../../image/tree/image-view.js';
 import { newCommand } from '../command.js';
 import { fullTimeText, modeText, sizeOrDevice } from '../file-text.js';
@@ -25,7 +26,11 @@ export const command = withImage(
   .action((image: string, paths: string[], options: Options) =>
     withView(image, options, (view) => {
       const facts = paths.map((path) => factsOf(view, path, options.dereference === true));
-      process.stdout.write(options.json === true ? `${JSON.stringify(facts, undefined, 2)}\n` : facts.map(describe).join(''));
+      process.stdout.write(
+        options.json === true
+          ? `${JSON.stringify(facts, undefined, 2)}\n`
+          : paths.map((path, at) => describe(view, path, facts[at]!, options.dereference === true)).join(''),
+      );
     }),
   );
 
@@ -37,8 +42,8 @@ function factsOf(view: ImageView, path: string, follow: boolean) {
   const { number, layer, history } = view.layerOf(node);
   const xattrs = Object.fromEntries([...view.xattrs(node)].map(([name, value]) => [textFromName(name), xattrText(value)]));
   return {
-    path,
-    target: view.type(node) === dirType.lnk ? textFromName(view.readlink(node)) : undefined,
+    ...jsonName('path', wordBytes(path)),
+    ...(view.type(node) === dirType.lnk ? jsonName('target', view.readlink(node)) : {}),
     kind: kindName(typeOfMode(a.mode)),
     size: sizeOrDevice(a),
     inode: a.ino,
@@ -61,15 +66,18 @@ function xattrText(value: Buffer): string {
   return /^[\p{L}\p{N}\p{P}\p{S}\p{Zs}]*$/u.test(text) ? JSON.stringify(text) : `0x${value.toString('hex')}`;
 }
 
-function describe(facts: Facts): string {
+function describe(view: ImageView, path: string, facts: Facts, follow: boolean): string {
+  const name = wordBytes(path);
+  const node = view.get(name, follow);
+  const target = view.type(node) === dirType.lnk ? ` -> ${shownText(view.readlink(node))}` : '';
   const lines = [
-    `  File: ${facts.path}${facts.target === undefined ? '' : ` -> ${facts.target}`}`,
+    `  File: ${shownText(name)}${target}`,
     `  Size: ${facts.size}\t${facts.kind}`,
     ` Inode: ${facts.inode}\tLinks: ${facts.links}`,
     `Access: (${facts.mode}/${facts.permissions})\tUid: ${facts.uid}\tGid: ${facts.gid}`,
     `Modify: ${facts.modify}`,
-    ` Layer: ${facts.layer} ${facts.layerDigest}${facts.createdBy === undefined ? '' : ` (${facts.createdBy})`}`,
-    ...Object.entries(facts.xattrs).map(([name, value]) => ` Xattr: ${name}=${value}`),
+    ` Layer: ${facts.layer} ${facts.layerDigest}${facts.createdBy === undefined ? '' : ` (${shown(facts.createdBy)})`}`,
+    ...Object.entries(facts.xattrs).map(([name, value]) => ` Xattr: ${shown(name)}=${value}`),
   ];
   return `${lines.join('\n')}\n`;
 }

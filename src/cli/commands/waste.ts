@@ -1,6 +1,6 @@
 /** plyfs waste: bytes that an image ships and nobody sees. */
 
-import { textFromName } from '../../base/name.js';
+import { jsonName, shownText } from '../../base/shown.js';
 import { accountOf } from '../../image/changes/accounting.js';
 import { newCommand, wholeNumber } from '../command.js';
 import { type ImageOptions, withImage, withStack } from '../image-arguments.js';
@@ -23,21 +23,22 @@ export const command = withImage(
   .action((image: string, options: Options) =>
     withStack(image, options, (stack) => {
       const { waste, wastedBytes, totalBytes } = accountOf(stack);
-      const paths = waste.map((one) => ({ ...one, path: textFromName(one.path) }));
       if (options.json === true) {
-        process.stdout.write(`${JSON.stringify({ wastedBytes, totalBytes, paths }, undefined, 2)}\n`);
+        process.stdout.write(
+          `${JSON.stringify({ wastedBytes, totalBytes, paths: waste.map((one) => ({ ...one, ...jsonName('path', one.path) })) }, undefined, 2)}\n`,
+        );
         return;
       }
-      const shown = paths.slice(0, options.lines);
+      const shown = waste.slice(0, options.lines);
       const rows = shown.map((one) => [
         sizeText(one.bytes),
         String(one.times),
         one.shippedBy.join(','),
         one.hiddenBy.join(','),
-        one.path,
+        shownText(one.path),
       ]);
       if (rows.length > 0) process.stdout.write(tableText(['WASTED', 'TIMES', 'SHIPPED BY', 'HIDDEN BY', 'PATH'], rows));
-      if (paths.length > shown.length) process.stdout.write(`... and ${paths.length - shown.length} more\n`);
+      if (waste.length > shown.length) process.stdout.write(`... and ${waste.length - shown.length} more\n`);
       const share = totalBytes === 0 ? 0 : (wastedBytes / totalBytes) * 100;
       process.stdout.write(`${sizeText(wastedBytes)} of ${sizeText(totalBytes)} are wasted (${share.toFixed(1)} %)\n`);
     }),
