@@ -4,17 +4,26 @@ import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { dirType } from '../base/mode.js';
-import { type Name, nameFromText, textFromName } from '../base/name.js';
+import { bytesFromName, type Name, nameFromBytes, nameFromText, textFromName } from '../base/name.js';
 import { openContainer, openDirectoryTree } from '../image/find/open-tree.js';
 import type { NodeNumber, TreeView } from '../image/tree/tree-view.js';
 import type { Container } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 
+export interface Place {
+  readonly container: string | undefined;
+  /** As people wrote it; `bytes` is what they meant, which need not be UTF-8. */
+  readonly path: string;
+  readonly bytes: Name;
+}
+
 /** docker's rule: what begins with a slash or a dot is a path here. */
-export function placeOf(text: string): { container: string | undefined; path: string } {
+export function placeOf(text: string, bytes: Name): Place {
   const colon = text.indexOf(':');
-  if (/^[./]/.test(text) || colon <= 0) return { container: undefined, path: text };
-  return { container: text.slice(0, colon), path: text.slice(colon + 1) || '/' };
+  if (/^[./]/.test(text) || colon <= 0) return { container: undefined, path: text, bytes };
+  // What is before the colon is ASCII where it names a container.
+  const inner = bytes.slice(bytes.indexOf(':') + 1) || '/';
+  return { container: text.slice(0, colon), path: text.slice(colon + 1) || '/', bytes: inner as Name }; // a part of a Name
 }
 
 export interface Source {
@@ -27,23 +36,26 @@ export interface Source {
   readonly path: string;
 }
 
-export function sourceOf(tree: TreeView, node: NodeNumber, path: string): Source {
+export function sourceOf(tree: TreeView, node: NodeNumber, { path, bytes }: Pick<Place, 'path' | 'bytes'>): Source {
   const isDirectory = tree.type(node) === dirType.dir;
   if (!isDirectory && (path.endsWith('/') || path.endsWith('/.'))) throw new PlyfsError('ENOTDIR', `${path} is not a directory`);
-  const name = nameFromText(basename(resolve('/', path)));
+  const name = basename(resolve('/', bytes)) as Name; // a part of a Name
   return { tree, node, name, isDirectory, isContents: isDirectory && (path.endsWith('/.') || name === ''), path };
 }
 
 /** A file of this machine as the child of a tree: its directory's. */
-export function localSource(path: string, follow: boolean): { source: Source; close: () => void } {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+export function localSource({ path, bytes }: Place, follow: boolean): { source: Source; close: () => void } {
+  const found = lstatSync(bytesFromName(bytes), { throwIfNoEntry: false });
   if (found === undefined) throw new PlyfsError('ENOENT', `there is no ${path}`);
-  const real = follow || path.endsWith('/') || path.endsWith('/.') ? realpathSync(path) : resolve(path);
-  const isDirectory = statSync(real, { throwIfNoEntry: false })?.isDirectory() === true && !lstatSync(real).isSymbolicLink();
-  const opened = openDirectoryTree(isDirectory ? real : dirname(real));
-  const node = isDirectory ? opened.tree.root : opened.tree.get(nameFromText(basename(real)), false);
-  const source = sourceOf(opened.tree, node, path);
-  return { source: { ...source, name: nameFromText(basename(resolve(path))) }, close: () => opened.close() };
+  const whole = resolve(nameFromText(process.cwd()), bytes) as Name; // joined of Names
+  const isFollowed = follow || path.endsWith('/') || path.endsWith('/.');
+  const real = isFollowed ? nameFromBytes(realpathSync(bytesFromName(bytes), { encoding: 'buffer' })) : whole;
+  const is = (stat: typeof statSync) => stat(bytesFromName(real), { throwIfNoEntry: false });
+  const isDirectory = is(statSync)?.isDirectory() === true && is(lstatSync)?.isSymbolicLink() !== true;
+  const opened = openDirectoryTree(textFromName((isDirectory ? real : dirname(real)) as Name)); // a part of a Name
+  const node = isDirectory ? opened.tree.root : opened.tree.get(basename(real) as Name, false); // the same
+  const source = sourceOf(opened.tree, node, { path, bytes });
+  return { source: { ...source, name: basename(whole) as Name }, close: () => opened.close() }; // the same
 }
 
 /** Where a path of a container leads, its symlinks followed within the container, also to what is not there yet. `isDirectory` undefined:
@@ -51,12 +63,12 @@ export function localSource(path: string, follow: boolean): { source: Source; cl
 export async function findIn(
   store: Store,
   container: Container,
-  path: string,
+  { path, bytes }: Pick<Place, 'path' | 'bytes'>,
 ): Promise<{ isDirectory: boolean | undefined; parent: Name; name: Name }> {
   const opened = await openContainer(store, container);
   try {
     const { tree } = opened;
-    const end = endOf(tree, nameFromText(resolve('/', path) + (path.endsWith('/') ? '/' : '')));
+    const end = endOf(tree, (resolve('/', bytes) + (path.endsWith('/') ? '/' : '')) as Name);
     const node = tree.find(end);
     if (node !== undefined) {
       const names = tree.pathOf(node);

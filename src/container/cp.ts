@@ -13,7 +13,17 @@ import { type Container, getContainer } from '../store/containers.js';
 import type { Store } from '../store/store.js';
 import { mountOf } from './containers.js';
 import { UpperTarget } from './cp-into-upper.js';
-import { destinationOf, directoryAt, endHere, findIn, localSource, placeOf, type Source, sourceOf } from './cp-places.js';
+import {
+  destinationOf,
+  directoryAt,
+  endHere,
+  findIn,
+  localSource,
+  type Place,
+  placeOf,
+  type Source,
+  sourceOf,
+} from './cp-places.js';
 import { openTarStream, tarOfNode } from './cp-tar.js';
 import { type CopyTarget, DiskTarget } from './cp-target.js';
 import { flushUpper } from './flush.js';
@@ -23,6 +33,8 @@ export interface CopyOptions {
   readonly keepsOwners: boolean;
   /** A symlink named as the source stands for what it points to. */
   readonly follow: boolean;
+  /** The bytes of a word that is not UTF-8. */
+  readonly bytesOf?: (word: string) => Name;
 }
 
 /** What `-` stands for. */
@@ -42,27 +54,28 @@ export async function copyFiles(
   options: CopyOptions,
   streams: TarStreams,
 ): Promise<string[]> {
-  const from = placeOf(source);
-  const to = placeOf(destination);
+  const bytesOf = options.bytesOf ?? nameFromText;
+  const from = placeOf(source, bytesOf(source));
+  const to = placeOf(destination, bytesOf(destination));
   if ((from.container === undefined) === (to.container === undefined)) {
     throw new PlyfsError('usage', 'one of source and destination is CONTAINER:PATH, the other a path here');
   }
   if (from.container !== undefined) {
     const container = getContainer(store, from.container);
-    if (destination === '-') return copyToTar(container, from.path, store, options, streams.write);
-    return copyOut(container, from.path, endHere(to.path), store, options);
+    if (destination === '-') return copyToTar(container, from, store, options, streams.write);
+    return copyOut(container, from, endHere(to.path), store, options);
   }
   const container = getContainer(store, to.container ?? '');
-  if (source === '-') return copyFromTar(container, to.path, store, streams.input);
-  return copyIn(container, localSource(from.path, options.follow), to.path, store, options);
+  if (source === '-') return copyFromTar(container, to, store, streams.input);
+  return copyIn(container, localSource(from, options.follow), to, store, options);
 }
 
-async function copyOut(container: Container, path: string, to: string, store: Store, options: CopyOptions): Promise<string[]> {
+async function copyOut(container: Container, from: Place, to: string, store: Store, options: CopyOptions): Promise<string[]> {
   await flushUpper(container.upper);
   const opened = await openContainer(store, container);
   try {
-    const node = opened.tree.get(nameFromText(path), options.follow || path.endsWith('/') || path.endsWith('/.'));
-    const source = sourceOf(opened.tree, node, path);
+    const node = opened.tree.get(from.bytes, options.follow || /\/\.?$/.test(from.path));
+    const source = sourceOf(opened.tree, node, from);
     const found = statSync(to, { throwIfNoEntry: false });
     const place = destinationOf(source, to, found === undefined ? undefined : found.isDirectory());
     const base = resolve(place.isInto ? to : dirname(resolve(to)));
@@ -77,7 +90,7 @@ async function copyOut(container: Container, path: string, to: string, store: St
 
 async function copyToTar(
   container: Container,
-  path: string,
+  from: Place,
   store: Store,
   options: CopyOptions,
   write: TarStreams['write'],
@@ -85,8 +98,8 @@ async function copyToTar(
   await flushUpper(container.upper);
   const opened = await openContainer(store, container);
   try {
-    const node = opened.tree.get(nameFromText(path), options.follow || path.endsWith('/') || path.endsWith('/.'));
-    const source = sourceOf(opened.tree, node, path);
+    const node = opened.tree.get(from.bytes, options.follow || /\/\.?$/.test(from.path));
+    const source = sourceOf(opened.tree, node, from);
     await write(tarOfNode(source.tree, node, source.isContents ? ('.' as Name) : source.name));
     return [];
   } finally {
@@ -95,9 +108,10 @@ async function copyToTar(
 }
 
 /** Owners are those of the tar. PlyfsError ENOTDIR where `to` is no directory that is there. */
-async function copyFromTar(container: Container, to: string, store: Store, input: AsyncIterable<Buffer>): Promise<string[]> {
+async function copyFromTar(container: Container, to: Place, store: Store, input: AsyncIterable<Buffer>): Promise<string[]> {
   const { isDirectory } = await findIn(store, container, to);
-  if (isDirectory !== true) throw new PlyfsError('ENOTDIR', `container ${container.name} has no directory ${to} for the tar`);
+  if (isDirectory !== true)
+    throw new PlyfsError('ENOTDIR', `container ${container.name} has no directory ${to.path} for the tar`);
   const { tree, close } = await openTarStream(store, input);
   const source = { tree, node: tree.root, name: '' as Name, isDirectory: true, isContents: true, path: 'the tar' };
   const view = await openContainer(store, container);
@@ -119,14 +133,14 @@ interface Wishes extends CopyOptions {
 async function copyIn(
   container: Container,
   local: { source: Source; close: () => void },
-  to: string,
+  to: Place,
   store: Store,
   options: Wishes,
 ): Promise<string[]> {
   try {
     await flushUpper(container.upper);
     const { isDirectory, parent, name } = await findIn(store, container, to);
-    const place = destinationOf(local.source, to, isDirectory);
+    const place = destinationOf(local.source, to.path, isDirectory);
     const mount = mountOf(container);
     if (mount?.isReadOnly) throw new PlyfsError('EROFS', `container ${container.name} is mounted read-only on ${mount.target}`);
     const target = mount === undefined ? await UpperTarget.open(store, container) : new DiskTarget(mount.target);

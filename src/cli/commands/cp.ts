@@ -4,6 +4,7 @@ import { copyFiles } from '../../container/cp.js';
 import { Store } from '../../store/store.js';
 import { newCommand } from '../command.js';
 import { refuseTerminal, toStandardOutput } from '../standard-output.js';
+import { wordBytes } from '../word-bytes.js';
 
 export const command = newCommand(
   'cp',
@@ -17,7 +18,7 @@ export const command = newCommand(
   .option('-L, --follow-link', 'copy what a symlink named as the source points to')
   .option('-q, --quiet', 'understood: there is no progress to leave out')
   .action(async (source: string, destination: string, options: { archive?: boolean; followLink?: boolean }) => {
-    const choices = { keepsOwners: options.archive === true, follow: options.followLink === true };
+    const choices = { keepsOwners: options.archive === true, follow: options.followLink === true, bytesOf: wordBytes };
     if (destination === '-') refuseTerminal('use a pipe');
     const streams = { input: process.stdin as AsyncIterable<Buffer>, write: toStandardOutput }; // no encoding
     const warnings = await copyFiles(new Store(), source, destination, choices, streams);

@@ -71,6 +71,22 @@ test('stat names a file of odd bytes, and json tells them', { skip: needsRoot },
   assert.ok(found.some(({ path }) => path === `/dir/${evil}`));
 });
 
+test('cp names files of odd bytes, there and here', { skip: needsRoot }, () => {
+  const script = `
+set -e
+odd=$(printf 'd\\377e')
+"$PLYFS" cp "web:/dir/$odd" out
+"$PLYFS" cp "web:/dir/$odd" .
+"$PLYFS" cp "$odd" "web:/$odd-too"
+"$PLYFS" cp web:/ - | LC_ALL=C tar t | LC_ALL=C grep -a too | od -An -c
+cat out "$odd"`;
+  const environment = { ...process.env, PLYFS: program, PLYFS_ROOT: join(home, 'store') };
+  const { stdout, stderr } = spawnSync('sh', ['-c', script], { cwd: home, env: environment, encoding: 'utf8' });
+  assert.equal(stderr, '');
+  assert.match(stdout, /3 +7 +7 +e +- +t +o +o/);
+  assert.ok(stdout.endsWith('latinlatin'));
+});
+
 test('what can be shown is shown as it is', () => {
   for (const text of ['', 'plain name', 'naïve/ß/日本', 'by\\x2duuid', '👩‍'])
     assert.equal(shown(text.replace('\u200d', '')), text.replace('\u200d', ''));
