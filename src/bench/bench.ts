@@ -1,6 +1,6 @@
 /** The whole of a bench run: from what somebody asked for to tables, JSON and charts. Shared by `npm run bench` and `plyfs bench`. */
 
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlyfsError } from '../base/errors.js';
 import { undoneAtInterruption } from '../base/interruption.js';
@@ -45,7 +45,7 @@ export async function runBench(request: BenchRequest): Promise<Results> {
   const subjects = (request.subjects ?? [...defaultSubjects, ...extra]).map((name) => named(known, name, 'subject'));
   const workloads = chooseWorkloads(request.workloads);
   const home = join(request.uppers ?? cache, `${runPrefix}${process.pid}`);
-  undoneAtInterruption(() => endRun(home));
+  undoneAtInterruption(() => endRun(home, cache));
   removeStale(request.uppers ?? cache);
   const objection = objectionTo(request.uppers ?? cache);
   if (objection !== undefined && workloads.some((workload) => workload.writes !== 'none')) process.stderr.write(`${objection}\n`);
@@ -67,14 +67,21 @@ export async function runBench(request: BenchRequest): Promise<Results> {
   note('');
   if (request.printJson === true) process.stdout.write(`${JSON.stringify(results, null, 1)}\n`);
   else printResults(results, (line) => process.stdout.write(`${line}\n`));
+  rmSync(listsIn(cache), { recursive: true, force: true });
   keep(request, results);
   return results;
 }
 
 /** A signal has come: what is mounted goes with the directories. */
-function endRun(home: string): void {
+function endRun(home: string, cache: string): void {
   note('');
   removeHome(home);
+  rmSync(listsIn(cache), { recursive: true, force: true });
+}
+
+/** What is in layers of the user's. */
+function listsIn(cache: string): string {
+  return join(cache, `lists-${process.pid}`);
 }
 
 const runPrefix = 'plyfs-bench-run-';
@@ -122,7 +129,7 @@ function stackFor(request: BenchRequest, cache: string, home: string, known: rea
   const withView = (layers: readonly string[], use: (root: string) => void): void => viewOf(layers, home, known, use);
   if (request.layers === undefined) return mixedStack(cache, withView, note);
   let survey: Stack['survey'] | undefined;
-  const lists = join(cache, `lists-${process.pid}`);
+  const lists = listsIn(cache);
   withView(request.layers, (root) => {
     survey = surveyOf(root, lists);
   });
