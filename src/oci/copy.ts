@@ -51,8 +51,9 @@ export async function putImage(image: SourceImage, sink: ImageSink, options: Cop
   await sink.putImage(image, options.names ?? image.names);
 }
 
-/** Each diffID once, in order: an image may hold one layer twice. */
+/** Each blob once, in order: an image may hold one layer twice, and one tar in two forms. */
 function distinctLayers(layers: readonly SourceLayer[]): SourceLayer[] {
   const seen = new Set<Digest>();
-  return layers.filter((layer) => !seen.has(layer.diffId) && seen.add(layer.diffId));
+  const blobOf = (layer: SourceLayer): Digest => layer.descriptor?.digest ?? layer.diffId;
+  return layers.filter((layer) => !seen.has(blobOf(layer)) && seen.add(blobOf(layer)));
 }

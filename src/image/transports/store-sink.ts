@@ -130,8 +130,9 @@ export class StoreSink implements ImageSink {
         () => error,
         (reason: unknown) => reason,
       );
-      if (isWrong(failure)) rmSync(partial, { force: true });
-      throw failure;
+      if (!isWrong(failure)) throw failure;
+      rmSync(partial, { force: true });
+      throw damaged(failure, layer);
     } finally {
       await arrival.close();
     }
@@ -224,8 +225,20 @@ export class StoreSink implements ImageSink {
 }
 
 /** Whether it is the bytes that are at fault, so that more of them make nothing better. */
-function isWrong(error: unknown): boolean {
+function isWrong(error: unknown): error is PlyfsError {
   return error instanceof PlyfsError && ['digest', 'BAD_TAR', 'BAD_COMPRESSION', 'OVER_LIMIT', 'truncated'].includes(error.code);
+}
+
+/** With the place that sent it. */
+function damaged(error: PlyfsError, { repository, descriptor, diffId }: SourceLayer): PlyfsError {
+  if (repository === undefined) return error;
+  const digest = descriptor?.digest ?? diffId;
+  const why = error.message.replace(`layer ${digest}`, '').replace(/^[: ]+|is damaged: /g, '');
+  return new PlyfsError(
+    error.code,
+    `${repository}: layer ${digest} is damaged there or on the way (${why}): pull again, or have it pushed there anew`,
+    { cause: error },
+  );
 }
 
 function requireSha256(diffId: Digest): Digest {
