@@ -15,7 +15,10 @@ export {
   type PathVersion,
   type WalkEntry,
 } from './image/open-image.js';
+export { type Pulled, type PullImageOptions, pullImage } from './image/pull.js';
+export { type PushImageOptions, pushImage } from './image/push.js';
 export type { StackChoice } from './image/stack/stack-choice.js';
+export type { PushedManifest } from './image/transports/registry-sink.js';
 export type { HistoryEntry, ImageConfig } from './oci/config.js';
 export type { Platform } from './oci/platform.js';
 export type { RunConfig } from './oci/run-config.js';

@@ -9,6 +9,7 @@ import type { StackChoice } from '../image/stack/stack-choice.js';
 import { ImageView } from '../image/tree/image-view.js';
 import { Store } from '../store/store.js';
 import type { Command } from './command.js';
+import { pullFirst, withPull } from './pull-first.js';
 
 export const imageArgument = [
   '<image>',
@@ -19,11 +20,12 @@ export interface ImageOptions {
   platform?: string;
   layer?: string;
   upto?: string;
+  pull?: string;
 }
 
 /** The argument and the options that choose what of the image is looked at. */
 export function withImage(command: Command): Command {
-  return command
+  return withPull(command)
     .argument(...imageArgument)
     .option('--platform <os/arch>', 'which image of an index')
     .option('--layer <n>', 'this layer alone (1 is the bottom)')
@@ -49,7 +51,7 @@ export async function withView<T>(
   use: (view: ImageView, image: LocatedImage) => T | Promise<T>,
 ): Promise<T> {
   const store = new Store();
-  const image = await locateImage(store, name, options.platform);
+  const image = await locateImage(store, await pullFirst(store, name, options), options.platform);
   const view = new ImageView(name, await openStackOf(store, image, stackChoice(options)));
   try {
     return await use(view, image);
@@ -65,7 +67,7 @@ export async function withStack<T>(
   use: (stack: readonly OpenedLayer[], image: LocatedImage) => T,
 ): Promise<T> {
   const store = new Store();
-  const image = await locateImage(store, name, options.platform);
+  const image = await locateImage(store, await pullFirst(store, name, options), options.platform);
   const stack = await openStackOf(store, image, stackChoice(options));
   try {
     return use(stack, image);

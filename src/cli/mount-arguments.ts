@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { PlyfsError } from '../base/errors.js';
+import { pullPolicyFrom } from '../base/pull-policy.js';
 import { MountOptions } from '../mount/mount-option-values.js';
 import { readMountOptions } from '../mount/mount-options.js';
 import type { ImageRequest, MountRequest } from '../mount/mount-request.js';
@@ -72,6 +73,14 @@ export const mountFlags: readonly Flag[] = [
     help: 'of an image only layers 1 (the bottom) to N',
     apply: (draft, value) => {
       draft.image.upto = layerNumber(value, '--upto');
+    },
+  },
+  {
+    names: ['--pull'],
+    value: 'WHEN',
+    help: 'fetch the image from its registry: always, missing or never; by default where it is missing and its name says the registry',
+    apply: (draft, value) => {
+      draft.image.pull = pullPolicyFrom(value);
     },
   },
   {

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Digest } from '../base/digest.js';
 import { PlyfsError } from '../base/errors.js';
+import { ensureImage } from '../image/ensure.js';
 import { locateContainerImage } from '../image/find/container-image.js';
 import { locateImage } from '../image/find/locate.js';
 import { loadPath } from '../image/load.js';
@@ -17,8 +18,14 @@ import { newContainer } from './create.js';
 
 /** Finds the image; `options` gets the upper of the container, where the text names one or `isWritable` asks for a new one. PlyfsError for
  *  what is no image, is damaged, or has no such layer. */
-export async function findMountedImage(request: ImageRequest, options: MountOptions): Promise<MountedImage> {
+export async function findMountedImage(asked: ImageRequest, options: MountOptions): Promise<MountedImage> {
   const store = new Store();
+  const text = await ensureImage(store, asked.text, {
+    policy: asked.pull,
+    platform: asked.platform,
+    onPull: (name) => process.stderr.write(`Unable to find image '${name}' locally: pulling it\n`),
+  });
+  const request = { ...asked, text };
   const container = findContainer(store, request.text) ?? (await makeContainer(store, request, options));
   const image =
     container === undefined ? await locateImage(store, request.text, request.platform) : locateContainerImage(store, container);

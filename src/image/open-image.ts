@@ -7,7 +7,9 @@ import { PlyfsError } from '../base/errors.js';
 import { dirType, kindName, kindWords } from '../base/mode.js';
 import { bytesFromName, type Name, nameFromBytes, nameFromText, textFromName } from '../base/name.js';
 import type { HistoryEntry, ImageConfig } from '../oci/config.js';
+import type { CopyProgress } from '../oci/source.js';
 import { Store } from '../store/store.js';
+import { ensureImage } from './ensure.js';
 import { locateImage } from './find/locate.js';
 import type { LocatedImage } from './stack/located-image.js';
 import { openStackOf } from './stack/stack.js';
@@ -18,6 +20,10 @@ import { changesOf, physicalPath } from './tree/provenance.js';
 export interface OpenImageOptions extends StackChoice {
   /** Picks from an index: `linux/arm64`. By default this machine's, or the only one there is. */
   readonly platform?: string;
+  /** Ends a pull: the promise rejects with its reason. */
+  readonly signal?: AbortSignal;
+  /** Told of the bytes of layers that are pulled. */
+  readonly progress?: CopyProgress;
   /** Directory of the store, for images by name, decompressed layers and saved indexes. By default as the command's. */
   readonly root?: string;
 }
@@ -84,10 +90,17 @@ export interface PathVersion {
 let newImage: (located: LocatedImage, opened: ImageView) => Image;
 
 /** Opens an archive, layout, root tar or stored image, as the command line names it (`app.tar`, `app.tar#busybox:1`, `busybox:latest`, an
- *  ID). Compressed layers are decompressed into the store once. PlyfsError says what is wrong with it. */
+ *  ID); `docker://HOST/NAME:TAG` is pulled first where the store lacks it. Compressed layers are decompressed into the store once. PlyfsError says what is wrong with it. */
 export async function openImage(pathOrName: string, options: OpenImageOptions = {}): Promise<Image> {
   const store = new Store(options.root);
-  const located = await locateImage(store, pathOrName, options.platform);
+  const { platform, signal, progress } = options;
+  const name = await ensureImage(store, pathOrName, {
+    platform,
+    policy: pathOrName.startsWith('docker://') ? 'missing' : 'never',
+    ...(progress !== undefined && { progress }),
+    ...(signal !== undefined && { registry: { signal } }),
+  });
+  const located = await locateImage(store, name, platform);
   return newImage(located, new ImageView(located.label, await openStackOf(store, located, options)));
 }
 

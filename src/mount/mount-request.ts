@@ -1,6 +1,7 @@
 /** What a caller asks to be mounted, and what becomes of it once it was checked. */
 
 import type { Digest } from '../base/digest.js';
+import type { PullPolicy } from '../base/pull-policy.js';
 import type { DriverOptions } from '../fuse/driver.js';
 import type { PreparedLayer } from '../oci/prepared-layer.js';
 import type { OverlayConfig } from '../overlay/config.js';
@@ -15,6 +16,7 @@ export interface ImageRequest {
   /** With an upper; in a new container where none is named. */
   isWritable?: boolean;
   platform?: string;
+  pull?: PullPolicy;
   /** Only the layers up to this one (1 is the bottom), or this one alone. */
   upto?: number;
   only?: number;

@@ -4,7 +4,7 @@ import { PlyfsError } from '../base/errors.js';
 import { familiarText, parseReference, type Reference } from './reference.js';
 
 /** How people get an image. */
-const howToAdd = 'plyfs load -i FILE';
+const howToAdd = 'plyfs pull NAME or plyfs load -i FILE';
 /** The most that a sentence names. */
 const nearMax = 3;
 

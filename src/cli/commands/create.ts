@@ -5,6 +5,7 @@ import { PlyfsError } from '../../base/errors.js';
 import { newContainer } from '../../container/create.js';
 import { Store } from '../../store/store.js';
 import { collected, newCommand } from '../command.js';
+import { pullFirst } from '../pull-first.js';
 
 interface Options {
   name?: string;
@@ -16,6 +17,8 @@ interface Options {
   workdir?: string;
   hostname?: string;
   entrypoint?: string;
+  pull?: string;
+  platform?: string;
 }
 
 export const command = newCommand(
@@ -41,9 +44,16 @@ export const command = newCommand(
   .option('-h, --hostname <name>', 'its host name')
   .helpOption('--help', 'display help for command')
   .option('--entrypoint <program>', "instead of the image's")
+  .option(
+    '--pull <when>',
+    'fetch the image first: always, missing or never; by default where it is missing and its name says the registry',
+  )
+  .option('--platform <os/arch>', 'which image of an index to fetch')
   .action(async (image: string, words: string[], { name, interactive, tty, label, ...options }: Options) => {
     const modes = { isInteractive: interactive === true, isTerminal: tty === true };
-    const container = await newContainer(new Store(), image, name, { ...options, ...modes, labels: label, command: words }).catch(
+    const store = new Store();
+    const named = await pullFirst(store, image, options);
+    const container = await newContainer(store, named, name, { ...options, ...modes, labels: label, command: words }).catch(
       (error: unknown) => {
         throw isFile(error, image)
           ? new PlyfsError('no-image', `${image} is a file, and no image of the store: plyfs load -i ${image} makes it one`)

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { openImage } from '../../../src/image/open-image.js';
+import { openImage, pullImage, pushImage } from '../../../src/index.js';
 import { mediaTypes } from '../../../src/oci/media-types.js';
 import { checkStore } from '../../../src/store/check.js';
+import { tagImage } from '../../../src/store/images.js';
 import { Store } from '../../../src/store/store.js';
 import { descriptor } from '../../support/archive-bytes.js';
 import { cut, HostileRegistry, on, refuse, send, sendJson, times } from '../../support/hostile-registry.js';
@@ -338,4 +339,48 @@ test('what a registry does wrong is one sentence that names it, and the store st
     assert.doesNotMatch(stderr, /^ +at |\bE[A-Z]{4,}\b|\[object/m, what);
     assert.equal(existsSync(join(store.root, 'catalog.json')) ? store.catalog().images.size : 0, 0, what);
   }
+});
+
+test('an image that is not there is pulled first where its name says the registry, or --pull says so', async () => {
+  putImage(registry, 'team/app', '1', [layerTar('a', 1000, 3)]);
+  const store = newStore();
+  const listed = await plyfs(store, ['ls', name('1'), '/']);
+  assert.deepEqual([listed.status, listed.stdout], [0, 'a\n'], listed.stderr);
+  assert.match(listed.stderr, /^Unable to find image '.*team\/app:1' locally\n[0-9a-f]{12}: Pull complete\n$/);
+  registry.seen.length = 0;
+  assert.equal((await plyfs(store, ['cat', name('1'), '/a'])).status, 0);
+  assert.equal(registry.seen.length, 0, 'it is there');
+  const never = await plyfs(newStore(), ['create', '--pull', 'never', name('1')]);
+  assert.deepEqual(
+    [never.status, /^plyfs: no such image: /.test(never.stderr), registry.seen.length],
+    [1, true, 0],
+    never.stderr,
+  );
+  assert.equal((await plyfs(newStore(), ['create', `docker://${name('1')}`])).status, 0);
+  putImage(registry, 'team/app', '1', [layerTar('b', 1000, 4)]);
+  assert.equal((await plyfs(store, ['ls', '--pull', 'always', name('1'), '/'])).stdout, 'b\n');
+  assert.equal((await plyfs(store, ['ls', '--pull', 'maybe', name('1'), '/'])).status, 2);
+  const short = await plyfs(newStore(), ['ls', 'nosuch', '/']);
+  assert.match(short.stderr, /no such image or file: nosuch/);
+});
+
+test('the library pulls, opens and pushes, tells of bytes, and stops when it is told to', async () => {
+  const { manifest } = putImage(registry, 'team/app', '1', [layerTar('a', 500_000, 3)]);
+  const root = newStore().root;
+  let bytes = 0;
+  const pulled = await pullImage(name('1'), { root, progress: (_, done) => (bytes = Math.max(bytes, done)) });
+  assert.deepEqual([pulled.digest, pulled.wasThere, bytes > 400_000], [manifest.digest, false, true]);
+  using image = await openImage(`docker://${name('1')}`, { root: newStore().root });
+  assert.deepEqual(
+    image.readdir('/').map((entry) => entry.name),
+    ['a'],
+  );
+  await tagImage(new Store(root), name('1'), `${other.authority}/p/q:9`);
+  assert.deepEqual(
+    (await pushImage(`${other.authority}/p/q:9`, { root })).map(({ tag, digest }) => [tag, digest]),
+    [['9', manifest.digest]],
+  );
+  const stop = new AbortController();
+  registry.rules = [on(/blobs/, () => stop.abort(new Error('enough')))];
+  await assert.rejects(pullImage(name('1'), { root: newStore().root, signal: stop.signal }), /enough/);
 });

@@ -260,7 +260,7 @@ test('the commands speak as docker does', async () => {
   assert.equal(gone.stdout, `Untagged: new:latest\nDeleted: ${id}\nDeleted: ${topChain}\nDeleted: ${bottomChain}\n`);
   assert.equal(
     gone.stderr,
-    'plyfs: no such image: nosuch (plyfs images lists those there are, plyfs load -i FILE adds images)\n',
+    'plyfs: no such image: nosuch (plyfs images lists those there are, plyfs pull NAME or plyfs load -i FILE adds images)\n',
   );
   assert.equal(gone.status, 1);
   assert.equal(plyfs(store, 'prune', '-f').stdout, 'Total reclaimed space: 0B\n');

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { noSuchImage, noSuchImageIn, type Sought } from '../../../src/oci/no-such-image.js';
 
 const hub = (...names: string[]) => names.map((name) => `docker.io/library/${name}`);
-const add = 'plyfs load -i FILE adds images';
+const add = 'plyfs pull NAME or plyfs load -i FILE adds images';
 const lists = `plyfs images lists those there are, ${add}`;
 
 const cases: readonly [what: Sought, text: string, there: string[], sentence: string][] = [
@@ -30,7 +30,7 @@ const cases: readonly [what: Sought, text: string, there: string[], sentence: st
     'image',
     'app',
     [`${hub('app')[0]}@sha256:${'0'.repeat(64)}`],
-    'no such image: app; the store has no image with a name (plyfs load -i FILE adds images)',
+    'no such image: app; the store has no image with a name (plyfs pull NAME or plyfs load -i FILE adds images)',
   ],
 ];
 
