@@ -35,6 +35,7 @@ const commands: Readonly<Record<string, Row>> = {
   logout: { summary: 'forget the credentials of a registry', load: () => import('./commands/logout.js') },
   search: { summary: 'search a registry for repositories', load: () => import('./commands/search.js') },
   tags: { summary: 'list the tags of a repository at its registry', load: () => import('./commands/tags.js') },
+  manifest: { summary: 'print the manifest of an image as it was received', load: () => import('./commands/manifest.js') },
   images: { summary: 'list the images in the store', load: () => import('./commands/images.js') },
   history: { summary: 'list the steps that made an image', load: () => import('./commands/history.js') },
   inspect: { summary: 'print what is known of an image', load: () => import('./commands/inspect.js') },

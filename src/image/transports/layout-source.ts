@@ -73,6 +73,14 @@ export class LayoutSource implements LocalSource {
     return list.map((listed) => this.read(this.forPlatform(listed, platform), listed.names));
   }
 
+  /** The manifest or index that index.json lists under `name`, as it is there. */
+  receivedBytes(name: string | undefined): Buffer {
+    const listed = chooseByName(this.list(), name, this.label);
+    const [only] = listed.descriptors;
+    if (only !== undefined && listed.descriptors.length === 1) return this.readDocument(only).bytes;
+    return this.forPlatform(listed, undefined).bytes;
+  }
+
   close(): void {}
 
   /** The manifest whose config is `id`, for who knows the image already; undefined where there is none here. */

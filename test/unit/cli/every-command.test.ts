@@ -25,6 +25,7 @@ const lines: Readonly<Record<string, readonly string[]>> = {
   logout: ['127.0.0.1:9'],
   search: ['127.0.0.1:9/a'],
   tags: ['127.0.0.1:9/a'],
+  manifest: ['inspect IMAGE', 'inspect oci:PATH', 'inspect docker://127.0.0.1:9/a'],
   pull: ['127.0.0.1:9/a'],
   push: ['127.0.0.1:9/a'],
   images: ['', '-a'],
