@@ -31,6 +31,7 @@ const commands: Readonly<Record<string, Row>> = {
   save: { summary: 'save images into an archive', load: () => import('./commands/save.js') },
   pull: { summary: 'pull an image from a registry', load: () => import('./commands/pull.js') },
   push: { summary: 'push an image to a registry', load: () => import('./commands/push.js') },
+  copy: { summary: 'copy an image between store, registries, layouts and archives', load: () => import('./commands/copy.js') },
   login: { summary: 'log in to a registry', load: () => import('./commands/login.js') },
   logout: { summary: 'forget the credentials of a registry', load: () => import('./commands/logout.js') },
   search: { summary: 'search a registry for repositories', load: () => import('./commands/search.js') },

@@ -9,18 +9,23 @@ import type { Store } from '../store/store.js';
 import { LayoutDirectory } from './transports/layout-directory.js';
 import { LayoutSource } from './transports/layout-source.js';
 import { RegistrySource } from './transports/registry-source.js';
-import { parsePlace } from './transports/transport-word.js';
+import { imagePlaceFrom } from './transports/transport-words.js';
 
 /** Hashes to the digest that the image is known by there. PlyfsError `no-image`, and those of the place. */
 export async function readManifestBytes(session: RegistrySession, store: Store, text: string): Promise<Uint8Array> {
-  const place = parsePlace(text);
-  switch (place.transport) {
+  const place = imagePlaceFrom(text);
+  switch (place.kind) {
     case 'docker':
       return (await new RegistrySource(session).locate(place.name)).received.bytes;
     case 'oci':
       return openLayout(place.path).receivedBytes(place.name);
     case 'store':
       return storedBytes(store, place.name);
+    case 'oci-archive':
+    case 'docker-archive':
+      throw new PlyfsError('usage', `${text}: load the archive first (plyfs load -i ${place.path}), or name a layout (oci:DIR)`);
+    default:
+      return place satisfies never;
   }
 }
 

@@ -105,7 +105,7 @@ export class ArchiveFile implements Members {
   get isRootfs(): boolean {
     const present = documents.filter((name) => this.members.get(name) !== undefined);
     if (present.length === 0) return true;
-    if (present.some((name) => saysImage(name, this.head(name)))) return false;
+    if (present.some((name) => this.isSparse(name) || saysImage(name, this.head(name)))) return false;
     return this.looksLikeRoot || !this.hasImageParts();
   }
 
@@ -114,6 +114,12 @@ export class ArchiveFile implements Members {
     for (const name of this.members.keys())
       if (/^blobs\/sha(256|512)\/[0-9a-f]+$|(^|\/)layer\.tar$|^[0-9a-f]{64}\.(json|tar)$/.test(name)) return true;
     return false;
+  }
+
+  /** What it says is not seen here; who reads it refuses it by its name. */
+  private isSparse(name: string): boolean {
+    const member = this.members.get(name);
+    return member?.kind === 'file' && member.isSparse;
   }
 
   /** A document, if it is a file of a document's size. */

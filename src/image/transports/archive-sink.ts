@@ -18,12 +18,16 @@ export class ArchiveSink implements ImageSink {
   /** Repository to tag to the last layer's digest: docker's oldest form, which old readers look for. */
   private readonly repositories: Record<string, Record<string, string>> = {};
 
-  private constructor(private readonly archive: ArchiveWriter) {}
+  private constructor(
+    private readonly archive: ArchiveWriter,
+    private readonly refName: string | undefined,
+  ) {}
 
-  static async open(archive: ArchiveWriter): Promise<ArchiveSink> {
+  /** `refName`: what the image is called in the layout, where that is no reference. */
+  static async open(archive: ArchiveWriter, refName?: string): Promise<ArchiveSink> {
     await archive.directory('blobs');
     await archive.directory('blobs/sha256');
-    return new ArchiveSink(archive);
+    return new ArchiveSink(archive, refName);
   }
 
   async hasLayer(layer: SourceLayer): Promise<boolean> {
@@ -41,17 +45,17 @@ export class ArchiveSink implements ImageSink {
 
   async putImage(image: SourceImage, names: readonly string[]): Promise<void> {
     const config: Descriptor = { mediaType: mediaTypes.config, digest: image.id, size: image.configBytes.length };
-    const received = image.manifest?.mediaType === mediaTypes.manifest ? image.manifest.bytes : undefined;
-    const manifest = received ?? encodeManifest(config, image.layers.map(blobOf));
+    const manifest = image.manifest?.bytes ?? encodeManifest(config, image.layers.map(blobOf));
     await this.putDocument(Buffer.from(image.configBytes));
     await this.putDocument(Buffer.from(manifest));
     const layers = image.layers.map((layer) => blobName(blobOf(layer).digest));
     this.images.push({ config: blobName(image.id), names, layers });
-    this.list(image, { mediaType: mediaTypes.manifest, digest: sha256Of(manifest), size: manifest.length }, names);
+    const mediaType = image.manifest?.mediaType ?? mediaTypes.manifest;
+    this.list(image, { mediaType, digest: sha256Of(manifest), size: manifest.length }, names);
   }
 
   private list(image: SourceImage, descriptor: Descriptor, names: readonly string[]): void {
-    this.listed.push(...listedDescriptors(image, descriptor, names));
+    this.listed.push(...listedDescriptors(image, descriptor, names, this.refName));
     const top = image.layers.at(-1);
     if (top === undefined) return;
     for (const name of names) {

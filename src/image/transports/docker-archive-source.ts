@@ -46,9 +46,17 @@ export class DockerArchiveSource implements LocalSource {
   async find(choice: ImageChoice): Promise<SourceImage> {
     const images = this.images.map((image, index) => this.read(image, index));
     const candidates = images.map((image) => ({ image, names: image.names, digests: [image.id] }));
-    const { image } = chooseByName(candidates, choice.name, this.label);
-    this.checkPlatform(image, choice.platform);
-    return image;
+    try {
+      const { image } = chooseByName(candidates, choice.name, this.label);
+      this.checkPlatform(image, choice.platform);
+      return image;
+    } catch (error) {
+      const isUnknown = error instanceof PlyfsError && error.code === 'no-image';
+      // The layout's own names: a tag that is no reference, a manifest's digest.
+      const listed = isUnknown && choice.name !== undefined ? await this.layout?.findIfListed(choice) : undefined;
+      if (listed === undefined) throw error;
+      return listed;
+    }
   }
 
   /** Those of `platform`, where one is asked for. PlyfsError `platform` where there is none. */

@@ -14,7 +14,7 @@ import type { CopyProgress, ImageSink, SourceImage, SourceLayer } from '../../oc
 import { unlessUnwritable, unwritable } from '../../store/draft.js';
 import { ensureDirectory, publish, putFile } from '../../store/durable.js';
 import { LayoutDirectory } from './layout-directory.js';
-import { listedDescriptors } from './listed-descriptors.js';
+import { listedDescriptors, refNameKey } from './listed-descriptors.js';
 import { readMember } from './members.js';
 
 const chunkBytes = 1024 * 1024;
@@ -26,7 +26,10 @@ export class LayoutSink implements ImageSink {
   private temporaries = 0;
 
   /** PlyfsError `unwritable`. */
-  constructor(private readonly directory: string) {
+  constructor(
+    private readonly directory: string,
+    private readonly refName?: string,
+  ) {
     unlessUnwritable(directory, () => ensureDirectory(join(directory, 'blobs', 'sha256')));
   }
 
@@ -58,7 +61,9 @@ export class LayoutSink implements ImageSink {
     this.putDocument(image.configBytes);
     this.putDocument(manifest);
     const mediaType = image.manifest?.mediaType ?? mediaTypes.manifest;
-    this.listed.push(...listedDescriptors(image, { mediaType, digest: sha256Of(manifest), size: manifest.length }, names));
+    this.listed.push(
+      ...listedDescriptors(image, { mediaType, digest: sha256Of(manifest), size: manifest.length }, names, this.refName),
+    );
     for (const name of names) this.names.add(name);
   }
 
@@ -85,7 +90,10 @@ export class LayoutSink implements ImageSink {
   private isReplaced(entry: unknown): boolean {
     const object = new JsonObject(entry, 'index.json');
     const isSame = object.get('digest') !== undefined && this.listed.some((one) => JSON.stringify(one) === JSON.stringify(entry));
-    return isSame || this.names.has(object.textMap('annotations').get('io.containerd.image.name') ?? '');
+    const annotations = object.textMap('annotations');
+    const full = annotations.get('io.containerd.image.name');
+    if (full === undefined && this.refName !== undefined && annotations.get(refNameKey) === this.refName) return true;
+    return isSame || this.names.has(full ?? '');
   }
 
   private putDocument(bytes: Uint8Array): void {

@@ -67,6 +67,16 @@ export class LayoutSource implements LocalSource {
     return this.read(this.forPlatform(listed, choice.platform), listed.names);
   }
 
+  /** As find; undefined where no such image is listed. */
+  async findIfListed(choice: ImageChoice): Promise<SourceImage | undefined> {
+    try {
+      return await this.find(choice);
+    } catch (error) {
+      if (!(error instanceof PlyfsError) || error.code !== 'no-image') throw error;
+      return undefined;
+    }
+  }
+
   async all(platform: string | undefined): Promise<SourceImage[]> {
     const list = this.list();
     if (list.length === 0) throw noImageIn(`index.json in ${this.label}`);

@@ -4,13 +4,22 @@ import type { Descriptor } from '../../oci/manifest.js';
 import { parseReference, taggedText } from '../../oci/reference.js';
 import type { SourceImage } from '../../oci/source.js';
 
-export function listedDescriptors(image: SourceImage, descriptor: Descriptor, names: readonly string[]): object[] {
+export const refNameKey = 'org.opencontainers.image.ref.name';
+
+/** `refName`: the name in a layout of its own, which need not be a reference (`v1`). */
+export function listedDescriptors(
+  image: SourceImage,
+  descriptor: Descriptor,
+  names: readonly string[],
+  refName?: string,
+): object[] {
   const { os, architecture, variant } = image.config.platform;
   const platform = { architecture, os, ...(variant === undefined ? {} : { variant }) };
+  if (refName !== undefined) return [{ ...descriptor, annotations: { [refNameKey]: refName }, platform }];
   if (names.length === 0) return [{ ...descriptor, platform }];
   return [...new Set(names.map((name) => taggedText(name) ?? name))].map((name) => {
     const { tag } = parseReference(name);
-    const tagged = tag === undefined ? {} : { 'org.opencontainers.image.ref.name': tag };
+    const tagged = tag === undefined ? {} : { [refNameKey]: tag };
     return { ...descriptor, annotations: { 'io.containerd.image.name': name, ...tagged }, platform };
   });
 }

@@ -359,7 +359,7 @@ test('names that are not UTF-8 are given and printed as bytes', () => {
   const script = `cd / && for f in $("$0" "$1" find "$2" /etc -type f); do printf %s "$f" | od -An -c; "$0" "$1" cat "$2" "$f"; done`;
   const env = { ...process.env, PLYFS_ROOT: store.root };
   const { stdout } = spawnSync('sh', ['-c', script, process.execPath, program, path], { encoding: 'latin1', env });
-  assert.match(stdout, /033 {3}\[ {3}2 {3}J\n *\/ {3}e {3}t {3}c {3}\/ {3}x 377\nyes$/);
+  assert.match(stdout, /\\ {3}x {3}1 {3}b {3}\[ {3}2 {3}J\n *\/ {3}e {3}t {3}c {3}\/ {3}x 377\nyes$/);
 });
 
 test('a root tar that begins with a sparse file is one, and a sparse document of an archive is refused', () => {
