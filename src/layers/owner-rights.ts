@@ -9,6 +9,7 @@ import type { Name } from '../base/name.js';
 import { O_NOFOLLOW, O_PATH } from '../sys/constants.js';
 import { closeFd, tryOpenAt } from '../sys/open.js';
 import { chmodAt, statAt } from '../sys/stat.js';
+import { effectiveUid } from '../sys/user.js';
 
 const self = '' as Name;
 const attributes = new Attributes();
@@ -42,7 +43,7 @@ function widen([dirFd, name]: RightsPlace): { fd: number; mode: number }[] {
   statAt(fd, self, attributes);
   const { mode, uid } = attributes;
   const needed = { [dirType.dir]: 0o700, [dirType.reg]: 0o600 }[typeOfMode(mode)] ?? 0;
-  if (uid === process.geteuid?.() && (mode & needed) !== needed) {
+  if (uid === effectiveUid && (mode & needed) !== needed) {
     chmodAt(fd, self, (mode & 0o7777) | needed);
     return [{ fd, mode: mode & 0o7777 }];
   }

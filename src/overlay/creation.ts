@@ -14,6 +14,7 @@ import type { Directory } from '../layers/union/tree.js';
 import { O_CREAT, O_EXCL, O_RDWR, O_TMPFILE } from '../sys/constants.js';
 import { mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../sys/namespace.js';
 import { closeFd, openAt } from '../sys/open.js';
+import { effectiveGid, effectiveUid } from '../sys/user.js';
 import { getxattrAt, setxattrAt } from '../sys/xattr.js';
 import type { Caller } from '../vfs/filesystem.js';
 import { inheritAcl } from './acl.js';
@@ -45,11 +46,11 @@ export class Creation {
 
   /** Whose what we make is. */
   private get daemonUid(): number {
-    return this.state.upper.keepsIds ? 0 : (process.geteuid?.() ?? 0);
+    return this.state.upper.keepsIds ? 0 : effectiveUid;
   }
 
   private get daemonGid(): number {
-    return this.state.upper.keepsIds ? 0 : (process.getegid?.() ?? 0);
+    return this.state.upper.keepsIds ? 0 : effectiveGid;
   }
 
   /** Makes an object with a name; returns its node with one reference. `target` is a symlink's. */

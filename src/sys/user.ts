@@ -10,3 +10,7 @@ export function outerId(uid: number): number {
   }
   return uid;
 }
+
+/** Whom this process acts as. It never changes, and asking costs a system call. */
+export const effectiveUid = process.geteuid?.() ?? 0;
+export const effectiveGid = process.getegid?.() ?? 0;

@@ -7,6 +7,7 @@ import { log } from '../../observe/log.js';
 import { RENAME_EXCHANGE } from '../../sys/constants.js';
 import { linkAt, renameAt } from '../../sys/namespace.js';
 import { chmodAt, chownAt, statAt } from '../../sys/stat.js';
+import { effectiveUid } from '../../sys/user.js';
 import { getxattrAt, removexattrAt } from '../../sys/xattr.js';
 import { KeptIds, markKeptRoot } from '../kept-ids.js';
 import { overrideStatKey, PrivateXattrs } from '../markers.js';
@@ -35,7 +36,7 @@ export class WritableDirectory extends DirectoryLayer {
 
   /** Owners are noted in an xattr: nobody may chown. */
   get keepsIds(): boolean {
-    return this.keptIds !== undefined && process.geteuid?.() !== 0;
+    return this.keptIds !== undefined && effectiveUid !== 0;
   }
 
   /** As statAt, for an object of this layer by any descriptor. */
