@@ -12,7 +12,7 @@ import { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR } from '../sys/constants
 import { ftruncate, pwrite } from '../sys/file.js';
 import { mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../sys/namespace.js';
 import { closeFd, openAt, openBeneath, openPath } from '../sys/open.js';
-import { chmodAt, chownAt, statAt, utimensAt } from '../sys/stat.js';
+import { chmodAt, chownAt, lstatAt, statAt, utimensAt } from '../sys/stat.js';
 import { setxattrAt } from '../sys/xattr.js';
 
 /** What a copied object gets. */
@@ -68,8 +68,12 @@ export class DiskTarget implements CopyTarget {
   private readonly root: number;
   private readonly attributes = new Attributes();
 
-  /** FsError ENOENT, ENOTDIR, EACCES. */
-  constructor(path: string) {
+  /** `asOwner`: a directory of the caller's takes names whatever its permissions, as a container's do for its root; they are the same
+   *  afterwards. FsError ENOENT, ENOTDIR, EACCES. */
+  constructor(
+    path: string,
+    private readonly asOwner = false,
+  ) {
     this.root = openPath(path, O_RDONLY | O_DIRECTORY);
   }
 
@@ -86,15 +90,15 @@ export class DiskTarget implements CopyTarget {
   }
 
   remove(directory: number, name: Name): void {
-    unlinkAt(directory, name);
+    this.changing(directory, () => unlinkAt(directory, name));
   }
 
   makeDirectory(directory: number, name: Name): void {
-    mkdirAt(directory, name, 0o700);
+    this.changing(directory, () => mkdirAt(directory, name, 0o700));
   }
 
   makeFile(directory: number, name: Name, source: OpenedFile): void {
-    const fd = openAt(directory, name, O_CREAT | O_EXCL | O_RDWR, S_IFREG | 0o600);
+    const fd = this.changing(directory, () => openAt(directory, name, O_CREAT | O_EXCL | O_RDWR, S_IFREG | 0o600));
     try {
       copyContent(source, (buffer, length, offset) => pwrite(fd, buffer, 0, length, offset));
       if (source.extents !== undefined) ftruncate(fd, source.size);
@@ -104,11 +108,11 @@ export class DiskTarget implements CopyTarget {
   }
 
   makeSymlink(directory: number, name: Name, target: Name): void {
-    symlinkAt(target, directory, name);
+    this.changing(directory, () => symlinkAt(target, directory, name));
   }
 
   makeSpecial(directory: number, name: Name, mode: number, rdev: number): void {
-    mknodAt(directory, name, mode, rdev);
+    this.changing(directory, () => mknodAt(directory, name, mode, rdev));
   }
 
   enter(directory: number, name: Name): number {
@@ -126,6 +130,24 @@ export class DiskTarget implements CopyTarget {
 
   close(): void {
     closeFd(this.root);
+  }
+
+  private changing<Result>(directory: number, change: () => Result): Result {
+    try {
+      return change();
+    } catch (error) {
+      if (!this.asOwner || errnoOf(error) !== errno.EACCES) throw error;
+      const self = nameFromText('.');
+      const { attributes } = this;
+      if (!lstatAt(directory, self, attributes) || attributes.uid !== process.geteuid?.()) throw error;
+      const mode = attributes.mode & 0o7777;
+      chmodAt(directory, self, mode | 0o300);
+      try {
+        return change();
+      } finally {
+        chmodAt(directory, self, mode);
+      }
+    }
   }
 }
 

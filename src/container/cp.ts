@@ -143,7 +143,7 @@ async function copyIn(
     const place = destinationOf(local.source, to.path, isDirectory);
     const mount = mountOf(container);
     if (mount?.isReadOnly) throw new PlyfsError('EROFS', `container ${container.name} is mounted read-only on ${mount.target}`);
-    const target = mount === undefined ? await UpperTarget.open(store, container) : new DiskTarget(mount.target);
+    const target = mount === undefined ? await UpperTarget.open(store, container) : new DiskTarget(mount.target, true);
     const copy = new Copy(local.source.tree, target, options, 0, 0);
     if (!place.isInto) return copy.run(local.source, parent, name);
     return copy.run(local.source, [parent, name].filter((part) => part !== '').join('/') as Name, undefined); // Names and a slash

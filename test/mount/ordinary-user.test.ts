@@ -79,6 +79,25 @@ test('what he copies into a container is root’s there, and a container of unwr
   })(),
 );
 
+test('what he copies into a mounted container lies in its unwritable directories too, whose permissions stay', { skip }, () =>
+  withStage((stage) => {
+    stage.sh(image);
+    const ended = asUser(
+      stage,
+      `mkdir mnt dir; $PLYFS import img.tar img >/dev/null; $PLYFS create --name cc img >/dev/null; $PLYFS mount cc mnt; echo x > mine; echo y > dir/in
+      ln -s in dir/link; $PLYFS cp mine cc:/ro/kept; $PLYFS cp mine cc:/ro/f; $PLYFS cp dir cc:/ro/; $PLYFS cp dir cc:/ro/; tar -c mine | $PLYFS cp - cc:/ro
+      cat mnt/ro/kept mnt/ro/f mnt/ro/mine mnt/ro/dir/link; stat -c %a mnt/ro mnt; chmod 0555 dir; $PLYFS cp cc:/ro/f dir/; $PLYFS umount mnt; $PLYFS diff cc`,
+    );
+    const copied = 'C /ro\nA /ro/dir\nA /ro/dir/in\nA /ro/dir/link\nC /ro/f\nA /ro/kept\nA /ro/mine\n';
+    assert.equal(ended.stdout, `x\nx\nx\ny\n555\n555\n${copied}`);
+    assert.equal(
+      ended.stderr,
+      'plyfs: /ro/f could not be copied: permission denied\n',
+      'a directory of his own disk is as it is',
+    );
+  })(),
+);
+
 /** Done to a copy each of `ro`: 0555, with a file 0644, one 0444, and a directory 0755 with a file. */
 const operations = [
   'chmod 0755 D',
