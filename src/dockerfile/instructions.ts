@@ -72,8 +72,7 @@ const instructions: Readonly<Record<string, (draft: Draft, rest: string) => void
  *  status 2, for an instruction that is not allowed or makes no sense. */
 export function applyChanges(config: Readonly<Config>, changes: readonly string[]): Config {
   const draft: Draft = { config: { ...config }, hasCommand: false };
-  for (const line of changes.flatMap((change) => change.split('\n'))) {
-    if (line.trim() === '') continue;
+  for (const line of instructionLines(changes.join('\n'))) {
     const [, word = '', rest = ''] = /^\s*(\S+)\s*(.*?)\s*$/s.exec(line) ?? [];
     const name = word.toUpperCase();
     if (!Object.hasOwn(instructions, name)) {
@@ -84,6 +83,22 @@ export function applyChanges(config: Readonly<Config>, changes: readonly string[
     instructions[name]!(draft, rest); // looked up above
   }
   return draft.config;
+}
+
+/** The instructions of a text, one a line: a backslash at the end of a line joins the next one to it, and lines of comment and empty ones
+ *  are none, between joined lines too (BuildKit's parser). */
+function instructionLines(text: string): string[] {
+  const found: string[] = [];
+  let begun = '';
+  for (const line of text.split(/\r?\n/)) {
+    if (/^\s*(#|$)/.test(line)) continue;
+    const joined = /^(|.*[^\\])\\[ \t]*$/.exec(line)?.[1];
+    begun += joined ?? line;
+    if (joined !== undefined) continue;
+    found.push(begun);
+    begun = '';
+  }
+  return [...found, begun].filter((line) => line.trim() !== '');
 }
 
 function refused(instruction: string, rest: string, why: string): PlyfsError {
@@ -109,7 +124,7 @@ function jsonList(text: string): string[] | undefined {
 
 /** `key=value ...`, or the old form `key value`, in which the value is the rest of the line. */
 function pairsOf(instruction: string, rest: string, env: readonly string[]): [string, string][] {
-  const first = /^\S+/.exec(rest)?.[0] ?? '';
+  const first = /^(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|\S)+/.exec(rest)?.[0] ?? ''; // blanks in quotes do not end it
   if (!first.includes('=')) {
     const [, key = '', value = ''] = /^(\S+)\s+(.*)$/s.exec(rest) ?? [];
     if (key === '') throw refused(instruction, rest, 'must be KEY=VALUE');

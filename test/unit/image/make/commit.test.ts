@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { errno } from '../../../../src/base/errno.js';
 import { FsError } from '../../../../src/base/errors.js';
 import { newContainer } from '../../../../src/container/create.js';
+import { applyChanges } from '../../../../src/dockerfile/instructions.js';
 import { diffTrees } from '../../../../src/image/changes/diff.js';
 import { locateContainerImage } from '../../../../src/image/find/container-image.js';
 import { openUpper } from '../../../../src/image/find/open-tree.js';
@@ -255,4 +256,17 @@ test('a file that vanishes before it is read is told, and its other names are no
     lines.push(`${entry.type} ${entry.path} ${entry.link}`.trimEnd());
   }).push(Buffer.concat(parts));
   assert.deepEqual(lines.slice(-3), ['file d/b', 'hardlink d/c d/b', 'file d/z']);
+});
+
+test('changes are read as a Dockerfile: lines that go on, comments and empty lines between, quoted keys', () => {
+  for (const [changes, expected] of [
+    [['LABEL "x y"="1 \\\n2" \\\n# a comment\n\n  b=2'], { Labels: { 'x y': '1 2', b: '2' } }],
+    [['  # a comment', 'ENV A="b c" D=e\\ f \\ \r\n G=h'], { Env: ['A=b c', 'D=e f', 'G=h'] }],
+    [['LABEL a=1 \\', 'b=2'], { Labels: { a: '1', b: '2' } }],
+    [['USER u\\'], { User: 'u' }],
+    [['LABEL a=c:\\\\', 'LABEL b=#2'], { Labels: { a: 'c:\\', b: '#2' } }],
+    [['#', '\\'], {}],
+  ] as const) {
+    assert.deepEqual(applyChanges({}, changes), expected, changes.join('|'));
+  }
 });
