@@ -4,9 +4,11 @@ import { readLimits } from '../base/limits.js';
 import { parseImageConfig } from '../oci/config.js';
 import type { Sought } from '../oci/no-such-image.js';
 import { familiarRepository, familiarText, parseReference } from '../oci/reference.js';
+import type { RegistrySession } from '../registry/client.js';
 import type { Catalog, StoredImage } from '../store/catalog.js';
 import { getImage } from '../store/resolve.js';
 import type { Store } from '../store/store.js';
+import { RegistrySource } from './transports/registry-source.js';
 
 /** Each repository with what its name came with. */
 function repoDigests(catalog: Catalog, image: StoredImage): string[] {
@@ -52,5 +54,29 @@ export function inspectImage(store: Store, text: string, what: Sought): Record<s
         TarSize: layer.tarBytes,
       })),
     },
+  };
+}
+
+/** An image at its registry, in the same fields as far as its documents tell; nothing is pulled. Sizes are those of the compressed layers.
+ *  PlyfsError of the registry's client. */
+export async function inspectRemote(session: RegistrySession, name: string): Promise<Record<string, unknown>> {
+  const source = new RegistrySource(session);
+  const { reference, received } = await source.locate(name);
+  const { id, config, layers } = await source.imageOf(reference, received);
+  const { document, platform, history } = config;
+  return {
+    Id: id,
+    RepoTags: reference.tag === undefined ? [] : [familiarText({ ...reference, digest: undefined })],
+    RepoDigests: [`${familiarRepository(reference)}@${received.digest}`],
+    Comment: history.at(-1)?.comment ?? '',
+    Created: config.created ?? '',
+    DockerVersion: document.docker_version ?? '',
+    Author: config.author,
+    Config: document.config ?? {},
+    Architecture: platform.architecture,
+    ...(platform.variant === undefined ? {} : { Variant: platform.variant }),
+    Os: platform.os,
+    Size: layers.reduce((sum, layer) => sum + layer.sizeBytes, 0),
+    RootFS: { Type: 'layers', Layers: config.diffIds },
   };
 }

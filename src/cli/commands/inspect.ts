@@ -2,7 +2,7 @@
 
 import { PlyfsError } from '../../base/errors.js';
 import { inspectContainer } from '../../container/inspect.js';
-import { inspectImage } from '../../image/inspect.js';
+import { inspectImage, inspectRemote } from '../../image/inspect.js';
 import { noSuchContainer } from '../../store/containers.js';
 import { Store } from '../../store/store.js';
 import { typedValue } from '../../template/typed.js';
@@ -10,19 +10,24 @@ import type { GoType } from '../../template/values.js';
 import { newCommand } from '../command.js';
 import { Format } from '../format.js';
 import { containerType, imageType } from '../inspect-types.js';
+import { withRegistry } from '../registry-session.js';
 import { reportError } from '../report.js';
 
 export const command = newCommand('inspect', 'Prints what is known of containers and images as a JSON array.', [
   'plyfs inspect busybox',
   "plyfs inspect --format '{{.Config.Env}}' app:1.0",
   "plyfs inspect -f '{{json .RootFS.Layers}}' 3f57d9401f8d",
+  'plyfs inspect docker://ghcr.io/team/app:1    # at its registry, nothing is pulled',
 ])
-  .argument('<names...>', 'containers or images: names, IDs or digests; a container goes before an image of the same name')
+  .argument(
+    '<names...>',
+    'containers or images: names, IDs or digests; a container goes before an image of the same name; docker://HOST/NAME is looked at where it lies',
+  )
   .option('--type <type>', 'container or image')
   .option('-f, --format <template>', 'a Go template for each, or "json"')
   .option('--json', 'print a JSON array, as without it')
   .option('-s, --size', 'tell how much was written in a container, and its whole size')
-  .action((texts: string[], options: { format?: string; type?: string; size?: boolean }) => {
+  .action(async (texts: string[], options: { format?: string; type?: string; size?: boolean }) => {
     const store = new Store();
     const { type, format } = options;
     if (type !== undefined && type !== 'image' && type !== 'container') {
@@ -32,8 +37,7 @@ export const command = newCommand('inspect', 'Prints what is known of containers
     const found: Found[] = [];
     for (const text of texts) {
       try {
-        const container = type === 'image' ? undefined : inspectContainer(store, text, options.size === true);
-        found.push(container === undefined ? imageOf(store, text, type) : { object: container, type: containerType });
+        found.push(await find(store, text, type, options.size === true));
       } catch (error) {
         if (!(error instanceof PlyfsError)) throw error;
         process.exitCode = reportError(error);
@@ -50,6 +54,15 @@ export const command = newCommand('inspect', 'Prints what is known of containers
 interface Found {
   readonly object: Record<string, unknown>;
   readonly type: GoType;
+}
+
+async function find(store: Store, text: string, type: string | undefined, withSize: boolean): Promise<Found> {
+  if (text.startsWith('docker://')) {
+    const name = text.slice('docker://'.length);
+    return { object: await withRegistry({}, (session) => inspectRemote(session, name)), type: imageType };
+  }
+  const container = type === 'image' ? undefined : inspectContainer(store, text, withSize);
+  return container === undefined ? imageOf(store, text, type) : { object: container, type: containerType };
 }
 
 function imageOf(store: Store, text: string, type: string | undefined): Found {

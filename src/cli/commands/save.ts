@@ -9,7 +9,8 @@ import { Progress } from '../progress.js';
 
 export const command = newCommand(
   'save',
-  "Saves images into one archive: docker's format of engine 25 and later, an OCI layout too. The same images give the same bytes.",
+  "Saves images into one archive: docker's format of engine 25 and later, an OCI layout too. The same images give the same bytes.\n" +
+    'Layers are written as plain tars, so that the manifest is another one; plyfs copy NAME oci-archive:FILE keeps it.',
   ['plyfs save -o app.tar app:1.0', 'plyfs save app:1.0 base | gzip > both.tar.gz'],
 )
   .argument('<images...>', 'names, IDs or digests; a repository without a tag means all its tags')

@@ -29,6 +29,8 @@ interface FoundManifest {
   readonly manifest: Manifest;
   readonly bytes: Buffer;
   readonly descriptor: Descriptor;
+  /** The outermost index that it was chosen from, where its name leads to one. */
+  readonly index: SourceImage['index'];
 }
 
 export class LayoutSource implements LocalSource {
@@ -145,13 +147,15 @@ export class LayoutSource implements LocalSource {
   private forPlatform(listed: Listed, platform: string | undefined): FoundManifest {
     const wanted = platform === undefined ? undefined : parsePlatform(platform);
     let candidates = listed.descriptors;
+    let index: SourceImage['index'];
     for (let depth = 0; depth < nestingLimit; depth++) {
       const descriptor =
         candidates.length === 1 && (wanted === undefined || candidates[0]!.platform === undefined)
           ? candidates[0]!
           : choosePlatform(candidates, wanted, this.label);
       const { document, bytes } = this.readDocument(descriptor);
-      if (document.kind === 'manifest') return { manifest: document, bytes, descriptor };
+      if (document.kind === 'manifest') return { manifest: document, bytes, descriptor, index };
+      index ??= { bytes, mediaType: document.mediaType, digest: descriptor.digest };
       candidates = document.manifests;
     }
     throw new PlyfsError('document', `${this.label} nests indexes more than ${nestingLimit} deep`);
@@ -174,6 +178,7 @@ export class LayoutSource implements LocalSource {
       configBytes,
       config,
       manifest: { bytes: found.bytes, mediaType: manifest.mediaType },
+      ...(found.index !== undefined && { index: found.index }),
       names,
       layers,
     };

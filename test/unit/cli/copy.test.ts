@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -126,4 +127,22 @@ test('what cannot be copied is one sentence, and nothing is left', async () => {
     assert.match(ended.stderr, sentence);
     assert.doesNotMatch(ended.stderr, /^ +at |\bE[A-Z]{4,}\b/m);
   }
+});
+
+test('inspect docker:// tells of an image at its registry, and pulls nothing', async () => {
+  const { status, stdout, stderr } = await plyfs(
+    'inspected',
+    'inspect',
+    '-f',
+    '{{.Os}} {{json .RepoDigests}} {{len .RootFS.Layers}}',
+    at('team/app:1'),
+  );
+  assert.deepEqual(
+    [status, String(stdout)],
+    [0, `linux ["${registry.authority}/team/app@${image.manifest.digest}"] 2\n`],
+    stderr,
+  );
+  assert.equal(existsSync(join(stage.path, 'inspected', 'blobs')), false);
+  const missing = await plyfs('inspected', 'inspect', at('nosuch:1'));
+  assert.deepEqual([missing.status, String(missing.stdout)], [1, '[]\n']);
 });

@@ -6,18 +6,31 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import type { Digest } from '../../../src/base/digest.js';
 import { newContainer } from '../../../src/container/create.js';
+import { listImages } from '../../../src/image/listing.js';
 import { loadPath } from '../../../src/image/load.js';
 import { commitUpper } from '../../../src/image/make/commit.js';
 import { squashImage } from '../../../src/image/make/squash.js';
 import { openImage } from '../../../src/image/open-image.js';
 import { saveToFile } from '../../../src/image/save.js';
 import { encodeDockerManifest, parseDockerManifest } from '../../../src/oci/docker-archive.js';
+import { mediaTypes } from '../../../src/oci/media-types.js';
 import { checkStore } from '../../../src/store/check.js';
 import { getContainer } from '../../../src/store/containers.js';
+import { collectGarbage } from '../../../src/store/gc.js';
 import { getImage } from '../../../src/store/resolve.js';
 import { Store } from '../../../src/store/store.js';
-import { archiveOf, digestOf, layerWith, legacyArchive, type Members, ociArchive, partsOf } from '../../support/archive-bytes.js';
+import {
+  archiveOf,
+  descriptor,
+  digestOf,
+  layerWith,
+  legacyArchive,
+  type Members,
+  ociArchive,
+  partsOf,
+} from '../../support/archive-bytes.js';
 import { rawTar } from '../../support/tar-bytes.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'plyfs-odd-'));
@@ -183,4 +196,28 @@ test('an image without layers is an empty tree, read and written', async () => {
   await commitUpper(store, upper, getImage(store.catalog(), 'empty:1').image, 'web', { reference: 'empty:2' });
   using committed = await openImage('empty:2', { root: store.root });
   assert.equal(committed.readFile('/f').toString(), 'x');
+});
+
+test('an image that is loaded by way of an index is known by the digest of the index', async () => {
+  const members = ociArchive(partsOf(base));
+  const outer = JSON.parse(String(members.get('index.json')));
+  const inner = Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: outer.manifests }));
+  members.set(`blobs/sha256/${digestOf(inner).slice(7)}`, inner);
+  const listed = {
+    ...descriptor(mediaTypes.index, inner),
+    annotations: { 'io.containerd.image.name': 'docker.io/library/by-index:1' },
+  };
+  members.set('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: [listed] })));
+  const store = newStore();
+  await loadPath(store, write(members), everything);
+  assert.deepEqual(
+    listImages(store).map(({ digest }) => digest),
+    [digestOf(inner)],
+  );
+  await collectGarbage(store);
+  assert.ok(store.blobs.has(digestOf(inner) as Digest)); // a digest's text
+  assert.equal(
+    getImage(store.catalog(), `by-index@${digestOf(inner)}`).image.id,
+    store.catalog().names.get('docker.io/library/by-index:1'),
+  );
 });
